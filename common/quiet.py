@@ -1,0 +1,45 @@
+"""Start Keras without the notices that its TensorFlow backend prints at start-up."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def native_stderr_closed() -> Iterator[None]:
+    """Turn away what compiled libraries write to the process's standard error.
+
+    TensorFlow's C++ code prints notices about oneDNN and missing CUDA drivers
+    before any setting is read, so its logging variables cannot stop them. Python's
+    own errors are not touched: an import that fails still raises.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def start() -> None:
+    """Import Keras and let its backend find its devices, without a notice.
+
+    A notebook trains many models, one after another, on purpose; TensorFlow's
+    warning that this compiles many functions is turned off too.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with native_stderr_closed():
+        import keras  # noqa: F401
+
+        from common.runtime import device
+
+        device()
