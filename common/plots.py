@@ -59,8 +59,11 @@ def learning_curves(
                 values = history[key]
                 epochs = np.arange(1, len(values) + 1)
                 (line,) = ax.plot(
-                    epochs, values, style, color=color, label=f"{name}, "
-                    f"{'validation' if style == '-' else 'training'}",
+                    epochs,
+                    values,
+                    style,
+                    color=color,
+                    label=f"{name}, {'validation' if style == '-' else 'training'}",
                 )
                 color = line.get_color()
                 if len(values) == 1:
@@ -120,7 +123,10 @@ def image_grid(
         left = (i % columns) * (1 + gap)
         top = (i // columns) * (height / width + head)
         ax.imshow(
-            image, cmap=cmap, vmin=low, vmax=high,
+            image,
+            cmap=cmap,
+            vmin=low,
+            vmax=high,
             extent=(left, left + 1, top + height / width, top),
         )
         if titles is not None:
@@ -161,9 +167,16 @@ def confusion_matrix(
     np.fill_diagonal(mistakes, np.nan)
     ax = plt.subplots(figsize=(6.5, 5.5))[1] if ax is None else ax
     sns.heatmap(
-        mistakes, annot=counts, fmt="d", cmap="Blues", square=True, ax=ax,
-        annot_kws={"fontsize": 9}, cbar_kws={"label": "mistakes (count)"},
-        xticklabels=class_names, yticklabels=class_names,
+        mistakes,
+        annot=counts,
+        fmt="d",
+        cmap="Blues",
+        square=True,
+        ax=ax,
+        annot_kws={"fontsize": 9},
+        cbar_kws={"label": "mistakes (count)"},
+        xticklabels=class_names,
+        yticklabels=class_names,
     )
     # seaborn writes no number into a cell without a colour: the diagonal is ours.
     for i, hits in enumerate(np.diag(counts)):
@@ -197,8 +210,14 @@ def heat_map(
 
     ax = plt.subplots()[1] if ax is None else ax
     sns.heatmap(
-        values, annot=True, fmt=fmt, cmap=cmap, ax=ax, cbar_kws={"label": label},
-        xticklabels=column_names, yticklabels=row_names,
+        values,
+        annot=True,
+        fmt=fmt,
+        cmap=cmap,
+        ax=ax,
+        cbar_kws={"label": label},
+        xticklabels=column_names,
+        yticklabels=row_names,
     )
     ax.grid(False)
     return ax

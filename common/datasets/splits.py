@@ -38,12 +38,10 @@ def stratified(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
         )
     shares = sizes * count / len(labels)
     takes = np.clip(np.floor(shares).astype(np.int64), 1, None)
-    by_remainder = np.argsort(np.floor(shares) - shares, kind="stable")
     while takes.sum() < count:
-        for i in by_remainder[: count - takes.sum()]:
-            takes[i] += takes[i] < sizes[i]
+        takes[np.argmax(np.where(takes < sizes, shares - takes, -np.inf))] += 1
     while takes.sum() > count:
-        takes[np.argmax(takes)] -= 1
+        takes[np.argmax(np.where(takes > 1, takes - shares, -np.inf))] -= 1
     random = np.random.RandomState(seed)
     drawn = []
     for label, take in zip(classes, takes, strict=True):

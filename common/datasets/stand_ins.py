@@ -112,7 +112,7 @@ def colour_patterns() -> StandIn:
     random = np.random.RandomState(20240120)
     labels = _balanced_labels(random, _TRAIN + _TEST)
     shapes, hues = _COLOUR_PATTERNS[labels].T
-    mask, u, v = _silhouettes(random, shapes, 32, turn=2 * np.pi)
+    mask, u, _ = _silhouettes(random, shapes, 32, turn=2 * np.pi)
     hue = hues / 4 + 0.06 * random.standard_normal(len(labels))
     colour = _rgb(hue, _uniform(random, labels, 0.35, 0.9), labels, random)
     ground = _rgb(random.random_sample(len(labels)), 0.35, labels, random)

@@ -1,0 +1,81 @@
+"""The common figures: each returns its Axes, refuses what it cannot draw."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+from common import plots
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with plt.rc_context():
+        plots.use_style()
+        yield
+    plt.close("all")
+
+
+def test_learning_curves_draw_training_dashed_and_validation_solid():
+    history = {"loss": [2.0, 1.0], "val_loss": [2.1, 1.5]}
+    ax = plt.subplots()[1]
+    assert plots.learning_curves({"A": history}, ax=ax) is ax
+    solid, dashed = ax.get_lines()
+    assert solid.get_linestyle() == "-"
+    assert dashed.get_linestyle() == "--"
+    assert solid.get_color() == dashed.get_color()
+    np.testing.assert_array_equal(solid.get_ydata(), history["val_loss"])
+    np.testing.assert_array_equal(solid.get_xdata(), [1, 2])
+    assert ax.get_xlabel() == "epoch"
+
+
+def test_a_known_model_keeps_its_colour():
+    ax = plots.learning_curves({"Dense(128)": {"loss": [1.0]}})
+    assert ax.get_lines()[0].get_color() == plots.COLORS["Dense(128)"]
+
+
+def test_learning_curves_name_the_missing_metric():
+    with pytest.raises(KeyError, match="no 'accuracy', only loss"):
+        plots.learning_curves({"A": {"loss": [1.0]}}, metric="accuracy")
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 8), (5, 8, 8, 1), (5, 8, 6, 3)])
+def test_image_grid_draws_every_image_inside_its_limits(shape):
+    images = np.random.default_rng(0).random(shape)
+    ax = plots.image_grid(images, titles=list("abcde"), columns=3)
+    assert len(ax.get_images()) == 5
+    assert [text.get_text() for text in ax.texts] == list("abcde")
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    for image in ax.get_images():
+        x0, x1, y0, y1 = image.get_extent()
+        assert left <= x0 < x1 <= right
+        assert top <= y1 < y0 <= bottom
+
+
+def test_image_grid_refuses_other_shapes_and_missing_titles():
+    with pytest.raises(ValueError, match=r"not \(8, 8\)"):
+        plots.image_grid(np.zeros((8, 8)))
+    with pytest.raises(ValueError, match="5 images but 2 titles"):
+        plots.image_grid(np.zeros((5, 8, 8)), titles=["a", "b"])
+
+
+def test_confusion_matrix_counts_true_rows_against_predicted_columns():
+    y_true, y_pred = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
+    ax = plots.confusion_matrix(y_true, y_pred, ["a", "b", "c"])
+    numbers = {
+        (t.get_position()[1], t.get_position()[0]): t.get_text() for t in ax.texts
+    }
+    assert numbers[0.5, 0.5] == "1"  # a read as a
+    assert numbers[0.5, 1.5] == "1"  # a read as b
+    assert numbers[2.5, 0.5] == "1"  # c read as a
+    assert numbers[1.5, 0.5] == "0"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "true class")
+
+
+def test_heat_map_writes_the_numbers():
+    ax = plots.heat_map(np.array([[0.5, 1.0]]), ["r"], ["c", "d"], label="accuracy")
+    assert [t.get_text() for t in ax.texts] == ["0.50", "1.00"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["c", "d"]
