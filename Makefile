@@ -1,0 +1,88 @@
+# The commands of the course. `make` alone lists them. Written for GNU make 3.81 and
+# newer; README.md lists the plain commands behind `make lab` and `make test`.
+
+# Options, for example: make lab PORT=9000 · make day DAY=1 BUDGET=smoke
+# (from the command line only: PORT and the like may mean something else in a shell)
+PYTHON  ?=
+PORT     =
+IP       =
+DAY      =
+BUDGET   =
+WORKERS ?= 2
+
+ifeq ($(OS),Windows_NT)
+VENV_PYTHON := .venv/Scripts/python.exe
+else
+VENV_PYTHON := .venv/bin/python
+endif
+
+# What another project set for its Python must not leak into this one
+unexport PYTHONPATH PYTHONHOME
+export PYTHON
+
+NOTEBOOKS = $(wildcard day*/day*.ipynb electives/*/*.ipynb)
+NBVAL     = -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env
+SET_UP    = python=`sh tools/find_python.sh` && "$$python" tools/setup_env.py
+PYTEST    = $(VENV_PYTHON) -m pytest
+RUFF      = $(VENV_PYTHON) -m ruff
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test test-all test-colab day record progress stamp update fmt lint \
+        clean setup setup-tests
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+lab: setup ## open JupyterLab on the README and Day 1 (PORT=, IP=, DAY=)
+	@$(VENV_PYTHON) tools/lab.py $(if $(PORT),--port "$(PORT)") $(if $(IP),--ip "$(IP)") \
+	  $(if $(DAY),--day "$(DAY)")
+
+test: setup ## run every test, and every notebook end to end, in the smoke budget
+	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $(NOTEBOOKS)
+
+test-all: setup-tests lint ## the same, then the notebooks on JAX and on PyTorch
+	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $(NOTEBOOKS)
+	@COURSE_BUDGET=smoke KERAS_BACKEND=jax $(PYTEST) $(NBVAL) $(NOTEBOOKS)
+	@COURSE_BUDGET=smoke KERAS_BACKEND=torch $(PYTEST) $(NBVAL) $(NOTEBOOKS)
+
+test-colab: setup ## run the notebooks as in Colab, on Colab's package versions
+	@$(VENV_PYTHON) tools/colab_env.py
+	@$(PYTEST) tests/test_colab.py
+
+day: setup ## run one day in the terminal, on a copy: make day DAY=1
+	@$(VENV_PYTHON) tools/run_day.py "$(DAY)" $(if $(BUDGET),--budget "$(BUDGET)")
+
+record: setup ## run one day on the real data and keep its results: make record DAY=1 BUDGET=full
+	@$(VENV_PYTHON) tools/record.py "$(DAY)" $(if $(BUDGET),--budget "$(BUDGET)")
+
+progress: setup ## show your own forty-day grid
+	@$(VENV_PYTHON) tools/progress.py
+
+stamp: setup ## rewrite what is generated: badges, bootstrap cells, tables of results
+	@$(VENV_PYTHON) tools/stamp.py
+
+update: ## fetch the newest course; your edits are kept in my-work/
+	@python=`sh tools/find_python.sh` && "$$python" tools/update.py
+
+fmt: setup-tests ## format the code, notebooks included
+	@$(RUFF) check --fix .
+	@$(RUFF) format .
+
+lint: setup-tests ## check style and workflows, change nothing
+	@$(RUFF) check .
+	@$(RUFF) format --check .
+	@$(VENV_PYTHON) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV_PYTHON) -m zizmor --offline --quiet .github/workflows
+
+clean: ## remove .venv, .venv-colab and caches; runs/ and my-work/ stay
+	@find . -name ".venv*" -prune -o -name .git -prune -o -name my-work -prune \
+	  -o -name runs -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	  -type d -prune -exec rm -rf {} +
+	@rm -rf .venv .venv.lock .venv-colab .lab .pytest_cache .ruff_cache
+	@echo "Removed .venv and the caches; runs/, my-work/ and your progress are untouched."
+
+setup:
+	@$(SET_UP)
+
+setup-tests:
+	@$(SET_UP) --with-tests
