@@ -6,9 +6,11 @@ are skipped where `COURSE_DATA` names none.
 """
 
 import dataclasses
+import functools
 import gzip
 import hashlib
 import http.server
+import importlib.util
 import io
 import lzma
 import os
@@ -146,7 +148,7 @@ class Place:
         for file in self.recipe.files:
             content = self.contents[file.name]
             if file.mirror.endswith(".xz"):
-                content = lzma.compress(content)
+                content = lzma.compress(content, preset=0)
             write(mirror / file.mirror, content)
             lines.append(f"{sha256(content)}  {file.mirror}\n")
         if sums:
@@ -195,6 +197,13 @@ def own_session(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def few(monkeypatch):
+    """Generated stand-ins of a few images, for tests that only need to see one."""
+    monkeypatch.setattr(stand_ins, "_TRAIN", 600)
+    monkeypatch.setattr(stand_ins, "_TEST", 100)
+
+
+@pytest.fixture
 def mnist(tmp_path, monkeypatch) -> Place:
     contents = {"mnist.npz": npz_file()}
     monkeypatch.setattr(images, "VALIDATION", VALID)
@@ -203,7 +212,7 @@ def mnist(tmp_path, monkeypatch) -> Place:
 
 
 @pytest.fixture
-def fashion(tmp_path, monkeypatch) -> Place:
+def fashion(tmp_path, monkeypatch, few) -> Place:
     (x_train, y_train), (x_test, y_test) = some_images((28, 28), seed=4)
     arrays = (x_train, y_train, x_test, y_test)
     names = (file.name for file in images.FASHION_MNIST.files)
@@ -219,7 +228,7 @@ def fashion(tmp_path, monkeypatch) -> Place:
 
 
 @pytest.fixture
-def cifar(tmp_path, monkeypatch) -> Place:
+def cifar(tmp_path, monkeypatch, few) -> Place:
     (x_train, y_train), (x_test, y_test) = some_images((32, 32, 3), seed=5)
     parts = [slice(i, i + TRAIN // 5) for i in range(0, TRAIN, TRAIN // 5)]
     batches = [cifar_batch(x_train[part], y_train[part]) for part in parts]
@@ -307,7 +316,7 @@ class Server:
             for start in range(0, len(content), len(content) // 8):
                 handler.wfile.write(content[start : start + len(content) // 8])
                 handler.wfile.flush()
-                time.sleep(0.1)
+                time.sleep(0.15)
         else:
             handler.wfile.write(content)
 
@@ -332,8 +341,9 @@ def serve():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(download, "CONNECT_TIMEOUT", 0.3)
-    monkeypatch.setattr(download, "STALL_TIMEOUT", 0.3)
+    """A stall is noticed soon; a connection on a busy machine still has its time."""
+    monkeypatch.setattr(download, "CONNECT_TIMEOUT", 4.0)
+    monkeypatch.setattr(download, "STALL_TIMEOUT", 0.5)
 
 
 # ------------------------------------------------------------------- what comes back
@@ -368,6 +378,14 @@ def check_stand_in(data: Dataset) -> None:
     assert (data.source, data.rung) == ("stand_in", "stand-in")
     assert data.name.startswith("stand-in for ")
     assert data.title.startswith("stand-in for ")
+
+
+def check_gives_up(place: Place) -> None:
+    """The stand-in comes, and long before a server's own 20 or 30 s are over."""
+    stand_ins.digits()  # so that the import of scikit-learn is not timed
+    started = time.perf_counter()
+    check_stand_in(place.load())
+    assert time.perf_counter() - started < 8
 
 
 SIZES = f"{TRAIN - VALID} training, {VALID} validation, {TEST} test images"
@@ -522,7 +540,7 @@ def test_slow_line_may_take_longer_than_any_time_out(mnist, serve, impatient):
     mnist.source_at(serve(mnist.contents, "slow").url)
     started = time.perf_counter()
     check_real(mnist.load(), mnist)
-    assert time.perf_counter() - started > 0.7 > 2 * download.STALL_TIMEOUT
+    assert time.perf_counter() - started > 1.1 > 2 * download.STALL_TIMEOUT
 
 
 def test_proxy_is_honoured(mnist, serve, monkeypatch):
@@ -542,8 +560,8 @@ def test_proxy_is_honoured(mnist, serve, monkeypatch):
         ("404", "answered 404 Not Found."),
         ("wrong", "sent other bytes than the official ones."),
         ("endless", "sent other bytes than the official ones."),
-        ("silent", "sent nothing for 0.3 s."),
-        ("stalling", "sent nothing for 0.3 s."),
+        ("silent", "sent nothing for 0.5 s."),
+        ("stalling", "sent nothing for 0.5 s."),
         ("dropping", "broke off the transfer ("),
         ("cut", "broke off after "),
     ],
@@ -551,9 +569,7 @@ def test_proxy_is_honoured(mnist, serve, monkeypatch):
 def test_source_fails(mnist, serve, impatient, capsys, manner, sentence):
     server = serve(mnist.contents, manner)
     mnist.source_at(server.url)
-    started = time.perf_counter()
-    check_stand_in(mnist.load())
-    assert time.perf_counter() - started < 4
+    check_gives_up(mnist)
     lines = capsys.readouterr().out.splitlines()
     named = [line for line in lines if sentence in line]
     assert len(named) == 1 and named[0].startswith("MNIST: 127.0.0.1:")
@@ -566,24 +582,21 @@ def test_source_fails(mnist, serve, impatient, capsys, manner, sentence):
 
 
 def test_source_refused(mnist, capsys):
-    started = time.perf_counter()
-    check_stand_in(mnist.load())
-    assert time.perf_counter() - started < 4
+    check_gives_up(mnist)
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("MNIST: 127.0.0.1:9 could not be reached (")
     assert "Errno" not in first
 
 
-def test_name_look_up_that_hangs(mnist, impatient, monkeypatch, capsys):
+def test_name_look_up_that_hangs(mnist, monkeypatch, capsys):
+    monkeypatch.setattr(download, "CONNECT_TIMEOUT", 0.3)
     release = threading.Event()
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda *args, **kwargs: release.wait(20) and []
     )
     mnist.source_at("http://nowhere.invalid")
-    started = time.perf_counter()
-    check_stand_in(mnist.load())
+    check_gives_up(mnist)
     release.set()
-    assert time.perf_counter() - started < 4
     assert "nowhere.invalid could not be reached within 0.3 s." in (
         capsys.readouterr().out
     )
@@ -721,6 +734,7 @@ def test_broken_course_cache_is_left_and_worked_around(mnist, serve, capsys):
     assert mnist.load().rung == "download"
     assert f"{stale} is passed over" in capsys.readouterr().out
     assert mnist.load().rung == "cache"
+    assert "passed over" not in capsys.readouterr().out, "named once, then found"
     assert stale.read_bytes() == b"half" and len(server.asked) == 1
     cut_off(stale.with_name(f"mnist.npz.{mnist.first.sha256[:8]}"))
     before = snapshot(mnist.root / "home")
@@ -921,7 +935,9 @@ def test_validation_split_never_changes():
     np.testing.assert_array_equal(splits.validation_indices(labels, 5_000), first)
     np.random.seed(1)
     np.testing.assert_array_equal(np.random.get_state()[1], state)
-    assert sha256(first.astype("<i8").tobytes()) == ("PINNED")
+    assert sha256(first.astype("<i8").tobytes()) == (
+        "dcd44b7828e7a92277853da81419839ebb14abfe39cf47e06a81dac9821784fc"
+    )
 
 
 def test_small_draws_keep_every_class():
@@ -1028,8 +1044,10 @@ def pooled(x: np.ndarray, by: int) -> np.ndarray:
 def linear_accuracy():
     from sklearn.linear_model import RidgeClassifier
 
+    make_once = functools.cache(lambda make: make())
+
     def score(make, by: int, grey: bool = False) -> float:
-        data = make()
+        data = make_once(make)
         x_train, x_test = data.train[0], data.test[0]
         if grey:
             x_train, x_test = (x.mean(-1, keepdims=True) for x in (x_train, x_test))
@@ -1067,7 +1085,7 @@ def test_digits_lie_as_in_mnist():
     for axis in (1, 2):
         centre = (x.sum(3 - axis) * np.arange(28)).sum(1) / mass
         assert np.abs(centre - 13.5).max() < 1.1
-    assert x[:, :2].max() == x[:, -2:].max() == 0
+    assert x[:, 2:-2, 2:-2].sum() > 0.995 * x.sum()
 
 
 @pytest.mark.parametrize(
@@ -1126,9 +1144,8 @@ def test_recipes_ask_over_https_and_by_hash():
 
 def test_recipes_know_what_keras_checks():
     """The installed Keras names the same hashes, so both caches fit both."""
-    pytest.importorskip("keras")
-    import importlib.util
-
+    if importlib.util.find_spec("keras") is None:
+        pytest.skip("Keras is not installed")
     root = Path(importlib.util.find_spec("keras").origin).parent / "src" / "datasets"
     assert images.MNIST.files[0].sha256 in (root / "mnist.py").read_text()
     text = (root / "cifar10.py").read_text()
@@ -1149,7 +1166,16 @@ real = pytest.mark.skipif(
 @real
 @pytest.mark.parametrize(
     ("load", "pinned"),
-    [(datasets.mnist, "PINNED-M"), (datasets.fashion_mnist, "PINNED-F")],
+    [
+        (
+            datasets.mnist,
+            "c57fa414257537d6bc5acde4999be5d4cbee0b74016d0140d8d27b774aa5e64c",
+        ),
+        (
+            datasets.fashion_mnist,
+            "8f87516ee30c2eeec5fdb9a0a10799991f66b6124ca3d08f39b02050cdea268d",
+        ),
+    ],
 )
 def test_real_files(monkeypatch, capsys, load, pinned):
     monkeypatch.setenv("COURSE_DATA", REAL_MIRROR)
@@ -1164,7 +1190,9 @@ def test_real_files(monkeypatch, capsys, load, pinned):
         assert x.shape == (count, 28, 28, 1) and len(y) == count
     assert data.test[0].shape == (10_000, 28, 28, 1)
     assert data.train[0].min() == 0 and data.train[0].max() == 1
-    assert sha256(data.valid[1].astype("<i8").tobytes()) == pinned
+    x, y = data.valid
+    pixels = np.rint(x * 255).astype(np.uint8)
+    assert sha256(pixels.tobytes() + y.astype("<i8").tobytes()) == pinned
 
 
 @real

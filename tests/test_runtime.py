@@ -72,3 +72,9 @@ def test_quiet_does_not_hide_pythons_errors(capfd):
         raise ImportError("not there")
     os.write(2, b"heard again")
     assert capfd.readouterr().err == "heard again"
+
+
+@pytest.mark.parametrize(("backend", "steps"), [("tensorflow", 32), ("torch", 1)])
+def test_pytorch_runs_one_step_at_a_time(monkeypatch, backend, steps):
+    monkeypatch.setattr(runtime.keras.backend, "backend", lambda: backend)
+    assert runtime.steps_per_execution() == steps

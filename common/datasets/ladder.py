@@ -405,7 +405,7 @@ def _keep(state: _Climb, files: dict[str, bytes]) -> None:
         free = [path for path in _course_paths(file) if not os.path.lexists(path)]
         try:
             if free:
-                _write_whole(free[0], files[file.name])
+                write_whole(free[0], files[file.name])
                 continue
             problem = f"broken files are in the way in {_course_paths(file)[0].parent}"
         except OSError as error:
@@ -415,7 +415,7 @@ def _keep(state: _Climb, files: dict[str, bytes]) -> None:
         state.tell(f"{problem}, so the files are kept for this session only.")
 
 
-def _write_whole(target: Path, content: bytes) -> None:
+def write_whole(target: Path, content: bytes) -> None:
     """Write beside `target`, then rename: no reader ever sees half a file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
