@@ -21,6 +21,9 @@ BUDGETS = ("smoke", "quick", "full")
 SEED = 0
 """The seed `start` sets. Comparisons over seeds set their own, one after another."""
 
+current_day: str | None = None
+"""The folder of the day that runs, from `start` on."""
+
 
 def start(day: str) -> None:
     """Seed every generator, set the figure style, and print where the code runs.
@@ -31,6 +34,8 @@ def start(day: str) -> None:
     Raises:
         ValueError: `COURSE_BUDGET` names a budget that does not exist.
     """
+    global current_day
+    current_day = day
     keras.utils.set_random_seed(SEED)
     plots.use_style()
     print(

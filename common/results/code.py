@@ -70,6 +70,9 @@ def _without_magics(source: str) -> str:
     return "" if source.startswith("%%") or _parsed(python) is None else python
 
 
+_EMPTY = "Constant(value='')"
+
+
 def _essence(node: Any) -> str:
     """Return a syntax tree as text, the same on every Python version of the course.
 
@@ -93,9 +96,6 @@ def _essence(node: Any) -> str:
         kept = [item for item in node if not _is_docstring(item)]
         return f"[{', '.join(_essence(item) for item in kept)}]"
     return repr(node)
-
-
-_EMPTY = "Constant(value='')"
 
 
 def _is_docstring(node: Any) -> bool:

@@ -69,7 +69,6 @@ METRICS: dict[str, Metric] = {
     ),
     "baseline_nearest_mean_accuracy": Metric("Baseline: nearest class mean"),
     "baseline_logistic_regression_accuracy": Metric("Baseline: logistic regression"),
-    "baseline_mlp_accuracy": Metric("Baseline: Day 1's fully connected network"),
     # Day 2
     **{
         f"{name}_accuracy": Metric(f"Test accuracy with {words}")
@@ -134,6 +133,10 @@ BENCHMARKS: dict[str, str] = {
     "im2col_over_keras_convolution": "Convolution by im2col: time over Keras'",
     "sliding_window_over_keras_convolution": (
         "Convolution by sliding windows: time over Keras'"
+    ),
+    "loops_over_keras_pooling": "Max pooling by loops: time over Keras'",
+    "sliding_window_over_keras_pooling": (
+        "Max pooling by sliding windows: time over Keras'"
     ),
 }
 """Every speed a notebook may record: a ratio of two times on the same machine."""

@@ -8,6 +8,7 @@ import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from common import ROOT
@@ -183,18 +184,20 @@ def _software() -> tuple[str, dict[str, str]]:
     return backend, {package: version(package) for package in ("keras", backend)}
 
 
-def _recorded_beside_this_run(runtime: Any) -> tuple[dict, Best] | None:
-    """Find the record of the day that this notebook started, if there is one."""
-    day = getattr(runtime, "current_day", None)
-    if not day:
+def _recorded_beside_this_run(runtime: ModuleType) -> tuple[dict, Best] | None:
+    """Find the record of the day that this notebook belongs to, if there is one.
+
+    `runtime.start` knows the day; without it the working folder tells.
+    """
+    day = ROOT / (getattr(runtime, "current_day", None) or Path.cwd().name)
+    if not notebook_path(day).is_file():
         return None
     try:
-        results = load(ROOT / day)
-        sha = code_sha256(notebook_path(ROOT / day))
-    except (ResultsError, OSError) as reason:
+        results = load(day)
+        best = best_record(results, code_sha256(notebook_path(day)))
+    except ResultsError as reason:
         print(f"The recorded results cannot be read: {reason}")
         return None
-    best = best_record(results, sha)
     return None if best is None else (results, best)
 
 

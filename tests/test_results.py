@@ -1,0 +1,684 @@
+"""common/results: names, numbers, the file, the choice of a record, the code's hash."""
+
+import json
+import os
+import re
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+import miniature
+import numpy as np
+import pytest
+
+import common
+from common import results
+
+SHA, OTHER_SHA = "a" * 64, "b" * 64
+
+
+@dataclass
+class Data:
+    """What record() reads of a data set."""
+
+    title: str = "MNIST, 60,000 + 10,000"
+    source: str = "official"
+
+
+def one_record(**changed):
+    """Return a valid record, with some fields changed."""
+    return {
+        "budget": "full",
+        "data": "MNIST, 60,000 + 10,000",
+        "source": "official",
+        "metrics": {"test_accuracy": {"mean": 0.98312, "std": 0.0006, "seeds": 3}},
+        "seconds": 84.1,
+        "device": "CPU, 2 cores",
+        "backend": "tensorflow",
+        "versions": {"keras": "3.15.1", "tensorflow": "2.21.0"},
+        "date": "2026-11-22",
+        "code_sha256": SHA,
+    } | changed
+
+
+def results_of(*records, benchmarks=()):
+    """Return the content of results.json."""
+    return {"day": 1, "records": list(records), "benchmarks": list(benchmarks)}
+
+
+ONE_BENCHMARK = {
+    "name": "scratch_epoch_over_keras_epoch",
+    "ratio": 0.4,
+    "unit": "1",
+    "device": "CPU, 2 cores",
+    "date": "2026-11-22",
+}
+
+
+# --- Names and numbers ---------------------------------------------------------------
+
+
+def test_an_unknown_metric_is_refused_with_the_close_names():
+    with pytest.raises(results.ResultsError, match=r"test_acuracy.*test_accuracy"):
+        results.summarise("test_acuracy", 0.9)
+
+
+def test_an_unknown_benchmark_is_refused_with_the_close_names():
+    with pytest.raises(results.ResultsError, match="scratch_epoch_over_keras_epoch"):
+        results.known_benchmark("scratch_over_keras_epoch")
+
+
+def test_every_metric_has_words_of_its_own_and_a_known_kind():
+    kinds = {"fraction", "nats", "seconds", "ratio", "count"}
+    words = [metric.description for metric in results.METRICS.values()]
+    assert len(set(words)) == len(words)
+    assert {metric.kind for metric in results.METRICS.values()} <= kinds
+    assert all(re.fullmatch(r"[a-z0-9_]+", name) for name in results.METRICS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("test_accuracy", 98.3, "fraction"),
+        ("test_accuracy", [0.9, float("nan")], "nothing to record"),
+        ("test_accuracy", [], "no value"),
+        ("sigmoid_epochs_to_loss", -1, "negative"),
+    ],
+)
+def test_an_impossible_number_is_refused(name, value, reason):
+    with pytest.raises(results.ResultsError, match=reason):
+        results.summarise(name, value)
+
+
+def test_the_standard_deviation_is_the_sample_one():
+    values = [0.981, 0.983, 0.986]
+    summary = results.summarise("test_accuracy", np.array(values, dtype="float64"))
+    assert summary["mean"] == pytest.approx(np.mean(values), abs=1e-6)
+    assert summary["std"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
+    assert summary["seeds"] == 3
+
+
+@pytest.mark.parametrize("value", [0.9256, np.float32(0.9256), [0.9256]])
+def test_a_single_value_has_no_spread(value):
+    summary = results.summarise("baseline_nearest_mean_accuracy", value)
+    assert summary["mean"] == pytest.approx(0.9256)
+    assert (summary["std"], summary["seeds"]) == (0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "std", "seeds", "words"),
+    [
+        ("test_accuracy", 0.98312, 0.0006, 3, "98.31 % ± 0.06"),
+        ("test_accuracy", 0.98312, 0.0011, 3, "98.3 % ± 0.1"),
+        ("test_accuracy", 0.98312, 0.00096, 3, "98.3 % ± 0.1"),
+        ("test_accuracy", 0.98312, 0.0432, 3, "98.3 % ± 4.3"),
+        ("test_accuracy", 0.98312, 0.000004, 3, "98.31 % ± 0.00"),
+        ("test_accuracy", 0.98312, 0.0, 1, "98.3 %"),
+        ("cross_entropy_gap_none", 0.41237, 0.0213, 3, "0.41 ± 0.02"),
+        ("cross_entropy_gap_none", -0.0512, 0.0, 1, "-0.051"),
+        ("sigmoid_epochs_to_loss", 12.0, 0.0, 1, "12"),
+        ("sigmoid_epochs_to_loss", 12.333, 0.577, 3, "12.3 ± 0.6"),
+        ("sigmoid_epochs_to_loss", 1012.0, 0.0, 3, "1,012 ± 0"),
+    ],
+)
+def test_digits_follow_the_spread_over_seeds(name, mean, std, seeds, words):
+    value = {"mean": mean, "std": std, "seeds": seeds}
+    assert results.format_metric(name, value) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.00182, "1.8 ms"), (0.0000182, "18.2 µs"), (2.04, "2.0 s"), (0, "0.0 s")],
+)
+def test_times_are_shown_in_a_unit_that_fits(monkeypatch, seconds, words):
+    monkeypatch.setitem(results.METRICS, "x_seconds", results.Metric("x", "seconds"))
+    value = {"mean": seconds, "std": 0.0, "seeds": 1}
+    assert results.format_metric("x_seconds", value) == words
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(0.4, "0.40×"), (0.0123, "0.012×"), (5.04, "5.0×"), (131.2, "130×")],
+)
+def test_a_ratio_has_two_digits(ratio, words):
+    assert results.format_ratio(ratio) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.3, "1 s"),
+        (59.4, "59 s"),
+        (59.7, "1 min"),
+        (252, "4 min 12 s"),
+        (3600, "1 h"),
+        (3900, "1 h 5 min"),
+    ],
+)
+def test_a_running_time_reads_like_one(seconds, words):
+    assert results.format_duration(seconds) == words
+
+
+# --- The file ------------------------------------------------------------------------
+
+
+def day_folder(tmp_path: Path, content: str | None) -> Path:
+    folder = tmp_path / "day01_mnist"
+    folder.mkdir()
+    if content is not None:
+        (folder / "results.json").write_text(content, encoding="utf-8")
+    return folder
+
+
+def test_no_file_means_no_records(tmp_path):
+    assert results.load(day_folder(tmp_path, None)) == results_of()
+
+
+def test_a_written_file_is_read_back(tmp_path):
+    content = results_of(one_record(), benchmarks=[ONE_BENCHMARK])
+    folder = day_folder(tmp_path, results.dump(content))
+    assert results.load(folder) == content
+
+
+VALUE = {"mean": 0.9, "std": 0.0, "seeds": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ([], "not an object"),
+        ({"day": 1, "records": []}, "lacks benchmarks"),
+        (results_of() | {"note": "x"}, "unknown field note"),
+        (results_of() | {"day": 2}, "day 2"),
+        (results_of(one_record(budget="smoke")), "record 1 has the budget 'smoke'"),
+        (results_of(one_record(source="stand_in")), "source 'stand_in'"),
+        (results_of(one_record(code_sha256="x")), "SHA-256"),
+        (results_of(one_record(date="yesterday")), "date"),
+        (results_of(one_record(seconds="84")), "seconds of record 1"),
+        (results_of(one_record(metrics={})), "no metric"),
+        (results_of(one_record(metrics={"test_acc": VALUE})), "'test_acc'"),
+        (
+            results_of(one_record(metrics={"test_accuracy": VALUE | {"mean": 98.3}})),
+            "fraction",
+        ),
+        (
+            results_of(one_record(metrics={"test_accuracy": VALUE | {"std": 0.1}})),
+            "std",
+        ),
+        (results_of(one_record(), one_record()), "second full cpu record"),
+        (results_of(benchmarks=[ONE_BENCHMARK | {"name": "fast"}]), "'fast'"),
+        (results_of(benchmarks=[ONE_BENCHMARK | {"ratio": -1}]), "negative"),
+    ],
+)
+def test_a_broken_file_is_named_in_one_sentence(tmp_path, content, reason):
+    folder = day_folder(tmp_path, json.dumps(content))
+    with pytest.raises(results.ResultsError, match=reason) as caught:
+        results.load(folder)
+    assert str(caught.value).startswith("day01_mnist/results.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cut_off_file_is_named(tmp_path):
+    whole = results.dump(results_of(one_record()))
+    folder = day_folder(tmp_path, whole[: len(whole) // 2])
+    with pytest.raises(results.ResultsError, match=r"results\.json is not JSON"):
+        results.load(folder)
+
+
+def test_a_folder_that_is_no_day_is_refused():
+    with pytest.raises(results.ResultsError, match="not a day's folder"):
+        results.day_number("datasets")
+
+
+def handover(budget="full", device="CPU, 2 cores", mean=0.99):
+    record = one_record(
+        budget=budget, device=device, metrics={"test_accuracy": VALUE | {"mean": mean}}
+    )
+    for field in ("seconds", "date", "code_sha256"):
+        del record[field]
+    ratio = {name: ONE_BENCHMARK[name] for name in ("name", "ratio", "unit")}
+    return {"record": record, "benchmarks": [ratio | {"device": device}]}
+
+
+def means(content):
+    return {
+        (one["budget"], results.device_kind(one)): one["metrics"]["test_accuracy"][
+            "mean"
+        ]
+        for one in content["records"]
+    }
+
+
+def test_the_newest_record_of_a_budget_and_kind_of_device_wins():
+    content = results_of()
+    for made in (
+        handover(mean=0.90),
+        handover(budget="quick", mean=0.91),
+        handover(device="GPU, Tesla T4", mean=0.92),
+        handover(mean=0.93),
+    ):
+        content = results.add(content, made, seconds=12.34, code_sha=SHA)
+        results.validate(content, 1)
+    assert means(content) == {
+        ("full", "cpu"): 0.93,
+        ("full", "gpu"): 0.92,
+        ("quick", "cpu"): 0.91,
+    }
+    assert len(content["benchmarks"]) == 2  # one a kind of device
+    assert content["records"][0]["seconds"] == 12.3
+
+
+def test_adding_leaves_the_old_results_alone():
+    before = results_of(one_record())
+    kept = json.dumps(before)
+    results.add(before, handover(), seconds=1, code_sha=SHA)
+    assert json.dumps(before) == kept
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "results.json"
+    path.write_text("old", encoding="utf-8")
+
+    def full_disk(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        results.write_atomically(path, "new")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [child.name for child in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_written_file_keeps_its_rights(tmp_path):
+    path = tmp_path / "a.txt"
+    results.write_atomically(path, "1")
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.chmod(0o600)
+    results.write_atomically(path, "2")
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == (
+        "2",
+        0o600,
+    )
+
+
+# --- Which record counts -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("full_sha", "quick_sha", "best"),
+    [
+        (SHA, SHA, ("full", True)),
+        (OTHER_SHA, SHA, ("quick", True)),
+        (SHA, OTHER_SHA, ("full", True)),
+        (OTHER_SHA, OTHER_SHA, ("full", False)),
+    ],
+)
+def test_a_current_record_comes_before_a_full_one(full_sha, quick_sha, best):
+    content = results_of(
+        one_record(code_sha256=full_sha),
+        one_record(budget="quick", code_sha256=quick_sha),
+    )
+    found = results.best_record(content, SHA)
+    assert (found.record["budget"], found.current) == best
+
+
+def test_of_two_kinds_of_device_the_newer_record_counts():
+    older = one_record(device="GPU, Tesla T4", date="2026-11-20")
+    newer = one_record(date="2026-11-22")
+    for content in (results_of(older, newer), results_of(newer, older)):
+        assert results.best_record(content, SHA).record is newer
+
+
+def test_without_a_record_there_is_no_best_one():
+    assert results.best_record(results_of(), SHA) is None
+    assert results.best_record(results_of(one_record()), SHA, budget="quick") is None
+
+
+def test_targets_are_bounds_from_the_right_side():
+    record = one_record(
+        metrics={
+            "test_accuracy": {"mean": 0.98, "std": 0.001, "seeds": 3},
+            "plain_accuracy": {"mean": 0.98, "std": 0.001, "seeds": 3},
+            "relu_epochs_to_loss": {"mean": 9.0, "std": 0.0, "seeds": 1},
+        }
+    )
+    targets = {
+        "test_accuracy": 0.982,
+        "plain_accuracy": 0.98,
+        "scratch_accuracy": 0.975,
+        "relu_epochs_to_loss": 8,
+    }
+    missed = results.missed_targets(record, targets)
+    assert [sentence.split()[0] for sentence in missed] == [
+        "test_accuracy",
+        "scratch_accuracy",
+        "relu_epochs_to_loss",
+    ]
+    assert "at least 98.2 %" in missed[0]
+    assert "not recorded" in missed[1]
+    assert "at most 8" in missed[2]
+
+
+# --- The tables ----------------------------------------------------------------------
+
+
+def test_a_day_without_records_says_so():
+    table = results.render_table(results_of(), SHA)
+    assert "full (not recorded yet)" in table
+    assert "quick (not recorded yet)" in table
+    assert results.headline(results_of(), SHA) == "not recorded yet"
+    assert results.render_value(results_of(), SHA, "full.test_accuracy") == (
+        "not recorded yet"
+    )
+
+
+def test_a_stale_record_is_marked_wherever_it_is_shown():
+    content = results_of(one_record(code_sha256=OTHER_SHA))
+    for text in (
+        results.render_table(content, SHA),
+        results.headline(content, SHA),
+        results.render_value(content, SHA, "full.test_accuracy"),
+        results.render_expected("", content, SHA),
+    ):
+        assert results.STALE in text
+    for text in (
+        results.render_table(content, OTHER_SHA),
+        results.headline(content, OTHER_SHA),
+        results.render_value(content, OTHER_SHA, "full.test_accuracy"),
+    ):
+        assert results.STALE not in text
+
+
+def test_the_table_shows_every_metric_in_words_with_its_seeds():
+    quick = one_record(budget="quick", metrics={"plain_accuracy": VALUE})
+    content = results_of(one_record(), quick, benchmarks=[ONE_BENCHMARK])
+    table = results.render_table(content, SHA)
+    rows = [re.split(r" *\| *", line.strip("| ")) for line in table.splitlines()]
+    first = results.METRICS["test_accuracy"].description
+    assert rows[0] == ["full", "quick"]
+    assert [first, "98.31 % ± 0.06 (3 seeds)", "–"] in rows
+    plain = results.METRICS["plain_accuracy"].description
+    assert [plain, "–", "90.0 %"] in rows
+    assert any("Keras 3.15.1, TensorFlow 2.21.0" in row for row in rows)
+    words = results.BENCHMARKS["scratch_epoch_over_keras_epoch"]
+    assert [words, "0.40×", "CPU, 2 cores", "2026-11-22"] in rows
+
+
+def test_two_kinds_of_device_have_a_column_each():
+    gpu = one_record(device="GPU, Tesla T4")
+    table = results.render_table(results_of(one_record(), gpu), SHA)
+    assert table.splitlines()[0] == (
+        "| | full, CPU | full, GPU | quick (not recorded yet) |"
+    )
+
+
+def test_a_quick_headline_says_what_it_stands_on():
+    content = results_of(one_record(budget="quick"))
+    assert results.headline(content, SHA, words=False) == (
+        "98.31 % ± 0.06 (quick run, CPU, 2 cores)"
+    )
+
+
+def test_the_header_keeps_the_rows_of_its_author():
+    header = "| | |\n| --- | --- |\n| You will | read |\n| It takes | an age |"
+    table = results.render_expected(header, results_of(one_record()), SHA)
+    assert table.splitlines() == [
+        "| | |",
+        "| --- | --- |",
+        "| You will | read |",
+        "| It takes | 1 min 24 s (full, CPU, 2 cores) |",
+        "| Recorded result | 98.31 % ± 0.06 test accuracy of the day's model |",
+    ]
+    assert results.render_expected(table, results_of(one_record()), SHA) == table
+
+
+def test_single_values_can_be_asked_for():
+    content = results_of(one_record(), benchmarks=[ONE_BENCHMARK])
+    for key, text in {
+        "full.test_accuracy": "98.31 % ± 0.06",
+        "best.test_accuracy": "98.31 % ± 0.06",
+        "quick.test_accuracy": "not recorded yet",
+        "full.plain_accuracy": "not recorded yet",
+        "full.seconds": "1 min 24 s",
+        "full.device": "CPU, 2 cores",
+        "benchmark.scratch_epoch_over_keras_epoch": "0.40×",
+        "benchmark:scratch_epoch_over_keras_epoch": "0.40×",
+    }.items():
+        assert results.render_value(content, SHA, key) == text
+    for wrong in ("test_accuracy", "full.accuracy", "smoke.test_accuracy"):
+        with pytest.raises(results.ResultsError):
+            results.render_value(content, SHA, wrong)
+
+
+# --- The hash of the code ------------------------------------------------------------
+
+TRUNK = {
+    "__init__.py": "ROOT = 1\n",
+    "runtime.py": (
+        "from common.deep import tool\n\ndef start():\n    return tool.used()\n"
+    ),
+    "deep/__init__.py": "from .base import KIND\n",
+    "deep/base.py": "KIND = 'image'\n",
+    "deep/tool.py": (
+        '"""A module."""\nfrom . import base\nLIMIT = 3\n'
+        "def used():\n"
+        '    """Words."""\n'
+        "    import common.lazy\n"
+        "    return LIMIT + common.lazy.slow()\n"
+        "def by_name():\n    return globals()['named']()\n"
+        "def named():\n    return 5\n"
+        "def other_day():\n    return 7\n"
+    ),
+    "lazy.py": "def slow():\n    return 1\n",
+    "results/__init__.py": "NAMES = 1\n",
+    "unused.py": "x = 1\n",
+}
+CELLS = ["from common import results, runtime\n\nx = runtime.start()", "print(x, 'y')"]
+
+
+@pytest.fixture
+def trunk(tmp_path):
+    """A common/ of a few lines; returns a function that hashes cells on it."""
+    for name, source in TRUNK.items():
+        path = tmp_path / "common" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+
+    def sha(cells=CELLS, edit=None):
+        if edit is not None:
+            name, old, new = edit
+            path = tmp_path / "common" / f"{name}.py"
+            source = path.read_text(encoding="utf-8")
+            assert old in source
+            path.write_text(source.replace(old, new), encoding="utf-8")
+        return results.code_sha256_of_cells(cells, tmp_path)
+
+    return sha
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("runtime", "return tool.used()", "return 2 * tool.used()"),
+        ("deep/tool", "LIMIT = 3", "LIMIT = 4"),
+        ("deep/tool", "LIMIT + ", "LIMIT - "),
+        ("deep/tool", "from . import base", "print('side effect')"),
+        ("lazy", "return 1", "return 2"),
+    ],
+)
+def test_code_that_is_reached_counts(trunk, module, old, new):
+    before = trunk()
+    assert trunk(edit=(module, old, new)) != before
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("deep/tool", '"""Words."""', '"""Other words."""'),
+        ("deep/tool", '"""A module."""', '"""Another text."""'),
+        ("deep/tool", "LIMIT = 3", "LIMIT = (\n    3  # why\n)"),
+        ("deep/tool", "return 7", "return 8"),
+        ("deep/tool", "return 5", "return 6"),
+        ("deep/base", "KIND", "SORT"),
+        ("results/__init__", "NAMES = 1", "NAMES = 2"),
+        ("unused", "x = 1", "x = 2"),
+    ],
+)
+def test_what_changes_no_result_does_not_count(trunk, module, old, new):
+    before = trunk()
+    assert trunk(edit=(module, old, new)) == before
+
+
+def test_names_in_strings_are_followed(trunk):
+    cells = ["from common.deep.tool import by_name\nby_name()"]
+    before = trunk(cells)
+    assert trunk(cells, ("deep/tool", "return 5", "return 6")) != before
+
+
+@pytest.mark.parametrize(
+    ("cells", "same"),
+    [
+        ([CELLS[0] + "  # a remark", CELLS[1]], True),
+        ([CELLS[0], 'print(\n    x,\n    "y",\n)'], True),
+        ([CELLS[0], "# NBVAL_CHECK_OUTPUT\n" + CELLS[1]], True),
+        ([CELLS[0], "print(x, 'z')"], False),
+        ([*CELLS, "x = 2"], False),
+        ([CELLS[1], CELLS[0]], False),
+        ([CELLS[0] + "\n" + CELLS[1]], False),
+    ],
+)
+def test_of_a_cell_only_the_code_counts(trunk, cells, same):
+    assert (trunk(cells) == trunk()) is same
+
+
+def test_a_cell_of_commands_counts_as_it_is_written(trunk):
+    shell = ["%%bash\ndvc add data\n"]
+    assert trunk(shell) != trunk(["%%bash\ndvc add date\n"])
+    magic = ["%matplotlib inline\nfrom common import lazy\nlazy.slow()"]
+    before = trunk(magic)
+    assert trunk(magic, ("lazy", "return 1", "return 2")) != before
+
+
+def test_the_hash_is_the_same_on_every_python(trunk):
+    """Records outlive interpreters; 3.12 and 3.13 changed syntax trees."""
+    cells = [
+        "def f(a, /, b=1, *c, d: int = 2, **e) -> str:\n"
+        "    return f'{a!r:>{b}} {c=} {{}}' + rb'\\x00'.decode() + str(1e-7)",
+        "with open(os.devnull) as one, open(os.devnull): x = [i async for i in y]",
+        "match x:\n    case {'a': [1, *_]} | None: pass",
+        "lambda: (yield)\nx[1:2, ...] = -0.0, 1j, True, None, ()",
+    ]
+    assert results.code_sha256_of_cells(cells, Path()) == KNOWN_HASH
+
+
+KNOWN_HASH = "6c6ab170164cb79a8933a25658493190d5a653ed2399af7541594de777db9ff2"
+
+
+def test_a_notebook_is_hashed_without_text_outputs_and_bootstrap(tmp_path):
+    course = miniature.build(tmp_path)
+    path = course.notebook(course.days[0])
+    before = results.code_sha256(path, tmp_path)
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    notebook["cells"][0]["source"] = "# Another title"
+    code[0]["source"] = "another bootstrap"
+    code[1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x"}]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    assert results.code_sha256(path, tmp_path) == before
+    code[1]["source"] += "\nx = 1"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    assert results.code_sha256(path, tmp_path) != before
+
+
+# --- record(), as a notebook calls it ------------------------------------------------
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+    """A runtime that needs no Keras, for a day that does not exist."""
+    stub = types.ModuleType("common.runtime")
+    stub.current_day = None
+    stub.active_budget = lambda: "quick"
+    stub.device = lambda: "CPU, 2 cores"
+    monkeypatch.setitem(sys.modules, "common.runtime", stub)
+    monkeypatch.setattr(common, "runtime", stub, raising=False)
+    monkeypatch.delenv("COURSE_RECORD", raising=False)
+    return stub
+
+
+def test_a_learners_run_writes_nothing(runtime, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = results.record({"test_accuracy": [0.97, 0.98]}, Data(source="stand_in"))
+    assert list(table.columns) == ["this run"]
+    assert list(table["this run"]) == ["97.5 % ± 0.7"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_learners_run_is_shown_beside_the_record(runtime, tmp_path, monkeypatch):
+    course = miniature.build(tmp_path)
+    day = course.days[0]
+    sha = results.code_sha256(course.notebook(day), tmp_path)
+    content = results_of(one_record(code_sha256=sha), benchmarks=[ONE_BENCHMARK])
+    path = course.folder(day) / "results.json"
+    path.write_text(results.dump(content), encoding="utf-8")
+    runtime.current_day = day.folder
+    monkeypatch.setattr("common.results.notebook.ROOT", tmp_path)
+    monkeypatch.setattr("common.results.code.ROOT", tmp_path)
+
+    def shown():
+        return results.record(
+            {"plain_accuracy": 0.97, "test_accuracy": 0.96},
+            Data(),
+            {"scratch_epoch_over_keras_epoch": 0.5},
+        )
+
+    table = shown()
+    assert list(table.columns) == ["this run", "recorded (full)"]
+    assert list(table["this run"]) == ["96.0 %", "97.0 %", "0.50×"]
+    assert list(table["recorded (full)"]) == ["98.31 % ± 0.06", "–", "0.40×"]
+    content["records"][0]["code_sha256"] = OTHER_SHA
+    path.write_text(results.dump(content), encoding="utf-8")
+    assert list(shown().columns)[1] == f"recorded (full, {results.STALE})"
+    runtime.current_day = None
+    assert list(shown().columns) == ["this run"]
+    monkeypatch.chdir(course.folder(day))
+    assert len(shown().columns) == 2
+    path.write_text("{", encoding="utf-8")
+    assert list(shown().columns) == ["this run"]
+
+
+def test_a_recorded_run_hands_its_numbers_over(runtime, tmp_path, monkeypatch):
+    path = tmp_path / "handover.json"
+    monkeypatch.setenv("COURSE_RECORD", str(path))
+    results.record(
+        {"test_accuracy": [0.97, 0.98]},
+        [Data(), Data("IMDB", "equivalent")],
+        {"scratch_epoch_over_keras_epoch": 0.41234},
+    )
+    made = json.loads(path.read_text(encoding="utf-8"))
+    assert made["record"]["source"] == "equivalent"
+    assert made["record"]["data"] == "MNIST, 60,000 + 10,000 · IMDB"
+    assert made["benchmarks"][0]["ratio"] == 0.412
+    results.validate(results.add(results_of(), made, seconds=1, code_sha=SHA), 1)
+    with pytest.raises(results.ResultsError, match="twice"):
+        results.record({"test_accuracy": 0.9}, Data())
+
+
+def test_a_recorded_run_refuses_a_stand_in(runtime, tmp_path, monkeypatch):
+    path = tmp_path / "handover.json"
+    monkeypatch.setenv("COURSE_RECORD", str(path))
+    with pytest.raises(results.ResultsError, match="stand-in"):
+        results.record({"test_accuracy": 0.9}, [Data(), Data("x", "stand_in")])
+    assert not path.exists()
+
+
+def test_a_stand_in_among_a_notebooks_variables_is_found():
+    @dataclass
+    class Dataset:
+        title: str
+        source: str
+
+    real, other = Dataset("MNIST", "official"), Dataset("digits", "stand_in")
+    assert results.loaded_stand_in({"data": real, "source": "stand_in"}) == ""
+    assert "stand-in" in results.loaded_stand_in({"data": real, "other": other})
