@@ -78,7 +78,7 @@ clean: ## remove .venv, .venv-colab and caches; runs/ and my-work/ stay
 	@find . -name ".venv*" -prune -o -name .git -prune -o -name my-work -prune \
 	  -o -name runs -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	  -type d -prune -exec rm -rf {} +
-	@rm -rf .venv .venv.lock .venv-colab .lab .pytest_cache .ruff_cache
+	@rm -rf .venv .venv.lock .venv-colab .lab ci-artifacts .pytest_cache .ruff_cache
 	@echo "Removed .venv and the caches; runs/, my-work/ and your progress are untouched."
 
 setup:

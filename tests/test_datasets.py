@@ -292,6 +292,8 @@ class Server:
         if self.manner == "dropping":
             return handler.connection.shutdown(socket.SHUT_RDWR)
         content = self.contents[name]
+        if self.manner == "thinking":
+            self.release.wait(1.2)
         handler.send_response(200)
         if self.manner == "endless":
             handler.end_headers()
@@ -536,7 +538,16 @@ def test_download_without_a_length(mnist, serve):
     check_real(mnist.load(), mnist)
 
 
-def test_slow_line_may_take_longer_than_any_time_out(mnist, serve, impatient):
+def test_server_may_think_longer_than_a_connection_takes(mnist, serve, monkeypatch):
+    monkeypatch.setattr(download, "CONNECT_TIMEOUT", 0.8)
+    mnist.source_at(serve(mnist.contents, "thinking").url)
+    check_real(mnist.load(), mnist)
+
+
+def test_slow_line_may_take_longer_than_any_time_out(
+    mnist, serve, impatient, monkeypatch
+):
+    monkeypatch.setattr(download, "CHUNK", 1 << 24)  # more than all there is
     mnist.source_at(serve(mnist.contents, "slow").url)
     started = time.perf_counter()
     check_real(mnist.load(), mnist)
@@ -1143,7 +1154,7 @@ def test_recipes_ask_over_https_and_by_hash():
 
 
 def test_recipes_know_what_keras_checks():
-    """The installed Keras names the same hashes, so both caches fit both."""
+    """The installed Keras names the same hashes, so its cache fits the recipes."""
     if importlib.util.find_spec("keras") is None:
         pytest.skip("Keras is not installed")
     root = Path(importlib.util.find_spec("keras").origin).parent / "src" / "datasets"
