@@ -56,26 +56,16 @@ def read_idx_set(files: Files) -> tuple[Pair, Pair]:
     )
 
 
-def _plain_dtype(code: str, *_: object) -> np.dtype:
-    """`np.dtype` without the align flag, a 0 in files that Python 2 wrote.
-
-    NumPy 2.4 and later warn about a flag that is not a bool.
-    """
-    return np.dtype(code)
-
-
 class _ArrayUnpickler(pickle.Unpickler):
     """Unpickles containers, numbers, strings and NumPy arrays, nothing else."""
 
     def find_class(self, module: str, name: str) -> object:
-        if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
-        if (module, name) == ("numpy", "dtype"):
-            return _plain_dtype
+        if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
+            return getattr(np, name)
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and (
             name == "_reconstruct"
         ):
-            return np.empty(0).__reduce__()[0]
+            return np.empty(0).__reduce__()[0]  # wherever NumPy keeps it today
         raise pickle.UnpicklingError(f"a data file may not ask for {module}.{name}")
 
 
