@@ -46,7 +46,7 @@ def check_untrained_loss(answer):
             0.9: "That is the error rate of guessing. Put p = 0.1 into -log p.",
         },
         rtol=5e-3,
-        otherwise="Give each of ten digits the same probability and put it into -log p.",
+        otherwise="Give each of ten digits the same probability, then take -log p.",
     )
     return "ln 10 = 2.303 nats: the loss of knowing nothing."
 
@@ -149,8 +149,8 @@ def check_nonzero_gradients(answer):
         )
     if "B2" not in names:
         raise Wrong(
-            "One does: the gradient of b2 sums P - Y, and p = 0.1 meets labels that are "
-            "not equally frequent."
+            "One does: the gradient of b2 sums P - Y, and p = 0.1 meets labels that "
+            "are not equally frequent."
         )
     return "The biases learn how frequent each digit is, and nothing ever follows."
 
@@ -230,7 +230,7 @@ EXERCISES = [
         name="smoothed_gradient_np",
         check=check_smoothed_gradient,
         hints=(
-            "Go through the derivation of section 4 with a target t in place of [k = y].",
+            "Repeat the derivation of section 4 with a target t in place of [k = y].",
             "The targets sum to 1, so the gradient is still probability minus target.",
             "Build the target with np.full(…, epsilon / K), add 1 - epsilon at the "
             "labels, subtract it from the probabilities, divide by n.",
@@ -304,7 +304,8 @@ def tanh_backward_np(x, h, d_h):
 """,
         wrong=(
             WrongAnswer(
-                "def tanh_backward_np(x, h, d_h):\n    return x.T @ d_h, d_h.sum(axis=0)",
+                "def tanh_backward_np(x, h, d_h):\n"
+                "    return x.T @ d_h, d_h.sum(axis=0)",
                 "slope of tanh is missing",
             ),
             WrongAnswer(
@@ -362,7 +363,7 @@ def tanh_backward_np(x, h, d_h):
         check=check_nonzero_gradients,
         hints=(
             "Put zeros into the forward pass first: what is H, and what is P?",
-            "Now go through the formulas of section 4 one by one; many have a factor 0.",
+            "Now go through the formulas of section 4; many have a factor 0.",
             "Only one of the four does not have H or W2 as a factor.",
         ),
         solution='nonzero_gradients = {"b2"}',
@@ -382,7 +383,7 @@ def tanh_backward_np(x, h, d_h):
         hints=(
             "The best softmax output is (1, 0, …, 0), the 1 at the right digit.",
             "The loss takes these ten numbers as logits and applies softmax again.",
-            "softmax gives the 1 the probability e / (e + 9). Take minus its logarithm.",
+            "softmax gives the 1 the probability e / (e + 9); take minus its log.",
         ),
         solution="smallest_loss = -np.log(np.e / (np.e + 9))",
         wrong=(

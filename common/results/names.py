@@ -107,7 +107,12 @@ METRICS: dict[str, Metric] = {
         f"valid_accuracy_{name}": Metric(f"Validation accuracy, 1,000 digits, {words}")
         for name, words in _REGULARIZERS.items()
     },
-    "label_noise_accuracy": Metric("Test accuracy, trained on noisy labels"),
+    "label_noise_accuracy": Metric(
+        "Test accuracy, 1,000 digits with noisy labels, regularized"
+    ),
+    "label_noise_plain_accuracy": Metric(
+        "Test accuracy, 1,000 digits with noisy labels, no regularization"
+    ),
     # Day 5
     "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
     "lenet_accuracy": Metric("MNIST test accuracy of LeNet"),
