@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ matplotlib.use("Agg")  # not through the environment: a kernel draws inline
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the session its folder, and each worker one inside it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background job ignores Ctrl-C, and so would all that tests start
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ[OF_THE_SESSION] = tempfile.mkdtemp(prefix="forty-days-")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
