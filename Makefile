@@ -72,7 +72,7 @@ lint: setup-tests ## check style and workflows, change nothing
 	@$(RUFF) check .
 	@$(RUFF) format --check .
 	@$(VENV_PYTHON) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@$(VENV_PYTHON) -m zizmor --offline --quiet .github/workflows
+	@$(dir $(VENV_PYTHON))zizmor --offline --quiet .github/workflows
 
 clean: ## remove .venv, .venv-colab and caches; runs/ and my-work/ stay
 	@find . -name ".venv*" -prune -o -name .git -prune -o -name my-work -prune \

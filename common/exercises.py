@@ -287,7 +287,7 @@ def expect_number(
         otherwise: the reason given for any other number.
     """
     try:
-        number = float(answer)
+        number = float(np.asarray(answer).item())
     except (TypeError, ValueError):
         raise Wrong(f"A number is asked for, not {type(answer).__name__}.") from None
     near = functools.partial(math.isclose, number, rel_tol=rtol, abs_tol=rtol * 1e-3)
@@ -350,7 +350,7 @@ def _refuse_blank(value: Any) -> None:
         raise _Blank
     if isinstance(value, Mapping):
         value = list(value.values())
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         for item in value:
             _refuse_blank(item)
 

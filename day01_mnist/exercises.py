@@ -44,6 +44,7 @@ def check_untrained_loss(answer):
             math.log2(10): "That is in bits (base 2); nats use the natural logarithm.",
             -math.log(10): "The sign is lost: the loss is *minus* the logarithm.",
             0.9: "That is the error rate of guessing. Put p = 0.1 into -log p.",
+            0.0: "Zero is the loss of being certain and right.",
         },
         rtol=5e-3,
         otherwise="Give each of ten digits the same probability, then take -log p.",
@@ -58,7 +59,15 @@ def check_smoothed_gradient(smoothed_gradient_np):
     truth = np.eye(4)[labels]
     target = (1 - eps) * truth + eps / 4
     argument = p.copy()
-    got = smoothed_gradient_np(argument, labels, eps)
+    try:
+        got = smoothed_gradient_np(argument, labels, eps)
+    except ValueError as error:
+        if "broadcast" not in str(error):
+            raise
+        raise Wrong(
+            "The labels are class numbers, (n,): turn them into one-hot rows of "
+            "K = probabilities.shape[1] numbers first."
+        ) from None
     known = [
         (
             p - target,
@@ -75,6 +84,21 @@ def check_smoothed_gradient(smoothed_gradient_np):
         ),
         ((target - p) / 3, "The sign is turned round: it is probability minus target."),
         ((p - target) / 12, "Divide by the number of rows only, not of all entries."),
+        ((p - target) / 4, "Divide by the number of rows, not of classes."),
+        (
+            (p - np.where(truth == 1, 1 - eps, eps / 4)) / 3,
+            "The right class gets epsilon / K as well: 1 - epsilon + epsilon / K.",
+        ),
+        (
+            (p - np.where(truth == 1, 1 - eps, eps / 3)) / 3,
+            "Epsilon is shared over all K classes, the right one included.",
+        ),
+        ((p - truth - eps / 4) / 3, "The 1 has to shrink to 1 - epsilon."),
+        (
+            -target / p / 3,
+            "That is the gradient for the probabilities; asked is the logits'.",
+        ),
+        ((p - target).mean(axis=0), "Keep one row an image: divide by n, do not sum."),
     ]
     expect_close(got, (p - target) / 3, "the gradient", known)
     if not np.array_equal(p, argument):
@@ -92,7 +116,8 @@ def check_tanh_backward(tanh_backward_np):
     def grads(d_z):
         return x.T @ d_z, d_z.sum(axis=0)
 
-    got = tanh_backward_np(x, h, d_h)
+    given = x.copy(), h.copy(), d_h.copy()
+    got = tanh_backward_np(*given)
     if not isinstance(got, (tuple, list)) or len(got) != 2:
         raise Wrong("Return two arrays: the gradient of W1 and the gradient of b1.")
     want_w, want_b = grads(d_h * slope)
@@ -109,6 +134,11 @@ def check_tanh_backward(tanh_backward_np):
             (grads(d_h * (h > 0))[0], "That is the slope of ReLU; tanh has 1 - h²."),
             (want_w.T, "That is transposed: the gradient has the shape of W1."),
             (want_w / 5, "The batch is already divided out in d_h: do it once only."),
+            (grads(slope)[0], "The chain rule multiplies the slope by d_h."),
+            (grads(d_h * (1 - h) ** 2)[0], "The slope is 1 - h², only h is squared."),
+            (grads(d_h * (1 - h))[0], "The slope is 1 - h², with h squared."),
+            (-want_w, "The sign is turned round."),
+            (want_b, "The order is (gradient of W1, gradient of b1)."),
         ],
     )
     expect_close(
@@ -125,14 +155,19 @@ def check_tanh_backward(tanh_backward_np):
                 "Sum over the images (axis 0), so that one number a neuron remains.",
             ),
             (d_h.sum(axis=0), "b1 sits in front of the tanh too: use its slope."),
+            (want_b[None], "Sum without keepdims: b1 has shape (hidden,)."),
         ],
     )
-    return "The same five lines; only the slope of the bend has changed."
+    if not all(map(np.array_equal, given, (x, h, d_h))):
+        raise Wrong("Your function changed its argument in place; work on a copy.")
+    return "The same formulas; only the slope of the bend has changed."
 
 
 def check_nonzero_gradients(answer):
-    if isinstance(answer, str):
+    if isinstance(answer, str) and answer.strip().upper() in {"W1", "B1", "W2", "B2"}:
         answer = {answer}
+    if isinstance(answer, str):
+        raise Wrong('Answer with a set, not with one text, for example {"W1", "b1"}.')
     try:
         names = {str(name).strip().upper() for name in answer}
     except TypeError:
@@ -166,6 +201,12 @@ def check_smallest_loss(answer):
             math.log(1 + math.e): "Nine zeros remain in the sum, not one: e¹ + 9 e⁰.",
             -right: "The sign is lost: the loss is *minus* the logarithm.",
             -math.log(1 / 9): "A logit of 0 still counts e⁰ = 1, and a 1 counts e¹.",
+            math.log(math.e + 9): (
+                "That is the logarithm of the sum; subtract the right digit's logit, 1."
+            ),
+            math.e / (math.e + 9): "That is the probability; the loss is -log of it.",
+            right / math.log(10): "That is to base 10; nats use the natural logarithm.",
+            right / math.log(2): "That is in bits; nats use the natural logarithm.",
         },
         rtol=5e-3,
         otherwise="Take softmax of (1, 0, …, 0), ten logits, then minus the logarithm.",
@@ -178,14 +219,19 @@ def check_adversary(answer):
     if not isinstance(adversary, (tuple, list)) or len(adversary) != 2:
         raise Wrong("Hand in a pair: (image, the digit that you mean).")
     image, digit = adversary
+    if np.ndim(image) == 0:
+        raise Wrong("The order is (image, digit).")
     image = np.asarray(image, dtype="float32")
+    if not np.isfinite(image).all():
+        raise Wrong("The image holds nan or inf.")
     if image.shape != (28, 28):
         raise Wrong(f"The image has shape {image.shape}; it should be (28, 28).")
     if image.min() < 0 or image.max() > 1:
         raise Wrong("Pixels lie in [0, 1]: did you forget to divide by 255?")
     if (image > 0.5).sum() < 10:
         raise Wrong("There is hardly any ink: no person reads a digit in this image.")
-    if digit not in range(10):
+    whole = isinstance(digit, (int, np.integer)) and not isinstance(digit, bool)
+    if not whole or not 0 <= digit <= 9:
         raise Wrong("The digit that you mean is a whole number from 0 to 9.")
     logits = keras.ops.convert_to_numpy(network(image[None, :, :, None]))[0]
     p = np.exp(logits - logits.max())
@@ -220,6 +266,7 @@ EXERCISES = [
             WrongAnswer("untrained_loss = np.log2(10)", "bits"),
             WrongAnswer("untrained_loss = np.log(0.1)", "sign is lost"),
             WrongAnswer("untrained_loss = 0.9", "error rate"),
+            WrongAnswer("untrained_loss = 0", "certain and right"),
             WrongAnswer("untrained_loss = 5", "same probability"),
             WrongAnswer("untrained_loss = 'much'", "A number is asked for"),
         ),
@@ -282,8 +329,20 @@ def smoothed_gradient_np(probabilities, labels, epsilon):
                 "changed its argument",
             ),
             WrongAnswer(
-                "def smoothed_gradient_np(p, y, e):\n    p - y",
-                "stopped with",
+                "def smoothed_gradient_np(p, y, e):\n    return p - y",
+                "one-hot rows",
+            ),
+            WrongAnswer(
+                "def smoothed_gradient_np(p, y, e):\n"
+                "    truth = np.eye(p.shape[1])[y]\n"
+                "    return (p - np.where(truth == 1, 1 - e, e / 4)) / len(p)",
+                "gets epsilon / K as well",
+            ),
+            WrongAnswer(
+                "def smoothed_gradient_np(p, y, e):\n"
+                "    t = (1 - e) * np.eye(p.shape[1])[y] + e / p.shape[1]\n"
+                "    return (p - t).mean(axis=0)",
+                "Keep one row an image",
             ),
         ),
     ),
@@ -354,6 +413,18 @@ def tanh_backward_np(x, h, d_h):
                 "def tanh_backward_np(x, h, d_h):\n    return x.T @ (d_h * (1 - h**2))",
                 "Return two arrays",
             ),
+            WrongAnswer(
+                "def tanh_backward_np(x, h, d_h):\n"
+                "    d_h *= 1 - h**2\n"
+                "    return x.T @ d_h, d_h.sum(axis=0)",
+                "changed its argument",
+            ),
+            WrongAnswer(
+                "def tanh_backward_np(x, h, d_h):\n"
+                "    d_z = d_h * (1 - h**2)\n"
+                "    return d_z.sum(axis=0), x.T @ d_z",
+                "The order is",
+            ),
         ),
     ),
     Exercise(
@@ -372,6 +443,7 @@ def tanh_backward_np(x, h, d_h):
             WrongAnswer('nonzero_gradients = {"b1", "b2"}', "W2 = 0"),
             WrongAnswer("nonzero_gradients = set()", "One does"),
             WrongAnswer('nonzero_gradients = {"b3"}', "names to choose from"),
+            WrongAnswer('nonzero_gradients = "b2, W2"', "not with one text"),
             WrongAnswer("nonzero_gradients = 1", "Answer with a set"),
         ),
     ),
@@ -392,6 +464,8 @@ def tanh_backward_np(x, h, d_h):
             WrongAnswer("smallest_loss = np.log(1 + np.e)", "Nine zeros"),
             WrongAnswer("smallest_loss = np.log(np.e / (np.e + 9))", "sign is lost"),
             WrongAnswer("smallest_loss = np.log(9)", "e⁰ = 1"),
+            WrongAnswer("smallest_loss = np.log(np.e + 9)", "logarithm of the sum"),
+            WrongAnswer("smallest_loss = np.e / (np.e + 9)", "That is the probability"),
             WrongAnswer("smallest_loss = 1.2", "Take softmax of"),
         ),
     ),
@@ -421,6 +495,8 @@ adversary = (shifted[i], y_valid[i])
             WrongAnswer("adversary = (x_valid[0, :, :, 0] * 255, 2)", "divide by 255"),
             WrongAnswer("adversary = (np.zeros((28, 28)), 2)", "hardly any ink"),
             WrongAnswer("adversary = (x_valid[0, :, :, 0], 'two')", "whole number"),
+            WrongAnswer("adversary = (2, x_valid[0, :, :, 0])", "The order is"),
+            WrongAnswer("adversary = (np.full((28, 28), np.nan), 2)", "nan or inf"),
             WrongAnswer("adversary = (x_valid[0, :, :, 0], 2)", "reads it as 2 too"),
         ),
     ),

@@ -83,6 +83,8 @@ def test_judge_tells_blank_wrong_and_passed_apart():
     assert judge(exercise, ...).status == "blank"
     assert judge(exercise, (1, ...)).status == "blank"
     assert judge(exercise, {"a": [...]}).status == "blank"
+    assert judge(exercise, {...}).status == "blank"
+    assert judge(exercise, np.array([1.0])).status == "passed"
     assert judge(exercise, 1.0).status == "passed"
     assert "twice" in judge(exercise, 2.0).message
     assert judge(exercise, 3.0).status == "wrong"

@@ -97,21 +97,19 @@ METRICS: dict[str, Metric] = {
     # Day 4
     **{
         f"cross_entropy_gap_{name}": Metric(
-            f"Validation minus training cross-entropy, 1,000 digits, {words}",
+            f"Gap, 1,000 digits, {words}",
             "nats",
             True,
         )
         for name, words in _REGULARIZERS.items()
     },
     **{
-        f"valid_accuracy_{name}": Metric(f"Validation accuracy, 1,000 digits, {words}")
+        f"valid_accuracy_{name}": Metric(f"Accuracy, 1,000 digits, {words}")
         for name, words in _REGULARIZERS.items()
     },
-    "label_noise_accuracy": Metric(
-        "Test accuracy, 1,000 digits with noisy labels, regularized"
-    ),
+    "label_noise_accuracy": Metric("Test accuracy, noisy labels, regularized"),
     "label_noise_plain_accuracy": Metric(
-        "Test accuracy, 1,000 digits with noisy labels, no regularization"
+        "Test accuracy, noisy labels, no regularization"
     ),
     # Day 5
     "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
