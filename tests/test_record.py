@@ -290,6 +290,13 @@ def test_a_figure_that_is_drawn_no_more_is_removed(recorded, capsys):
     assert (old.parent / "pixel.png").exists()
 
 
+def test_the_same_figures_once_more_are_no_error(recorded, capsys, monkeypatch):
+    run_really = record.run
+    monkeypatch.setattr(record, "run", lambda *args: (run_really(*args)[0], 1.0))
+    for _ in range(2):
+        assert run(recorded, "full", capsys)[0] == 0
+
+
 def changing(path: Path, old: str, new: str) -> str:
     """Return code that edits a file while the notebook runs."""
     return (

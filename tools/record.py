@@ -92,7 +92,8 @@ def record_day(course: Course, day: Day, budget: str) -> list[str]:
             f"{_keep_aside(course, day, budget, ran)}."
         )
     after = results.add(before, handover, seconds=seconds, code_sha=sha)
-    new = next(one for one in after["records"] if one not in before["records"])
+    kind = {key: handover["record"][key] for key in ("budget", "device")}
+    new = next(one for one in after["records"] if kind.items() <= one.items())
     best = results.best_record(after, sha).record
     files: dict[Path, bytes | None] = {}
     if best == new:
