@@ -5,6 +5,7 @@ import lzma
 
 import pytest
 
+from common import datasets
 from common.datasets import ladder
 from common.datasets.ladder import DataFile, Recipe
 from tools import mirror
@@ -39,6 +40,7 @@ def keras_home(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(home))
     monkeypatch.delenv("COURSE_DATA", raising=False)
     monkeypatch.setattr(mirror, "RECIPES", (TOY,))
+    monkeypatch.setattr(mirror, "OPTIONAL", ())
     return home
 
 
@@ -83,3 +85,25 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(keras_home, tmp_path, caps
     (tmp_path / "file").write_text("in the way")
     assert mirror.main([str(tmp_path / "file/stick")]) == 1
     assert "could not be written" in capsys.readouterr().err
+
+
+def test_what_is_optional_comes_along_where_it_is(
+    keras_home, tmp_path, monkeypatch, capsys
+):
+    extra = Recipe("Extra", (data_file("extra.bin", b"extra", "data/extra.bin"),))
+    monkeypatch.setattr(mirror, "OPTIONAL", (extra,))
+    folder = tmp_path / "stick"
+    assert mirror.main([str(folder)]) == 0, "nobody misses it"
+    out, err = capsys.readouterr()
+    assert "Extra" not in out + err and "complete" in out
+    (keras_home / "datasets/extra.bin").write_bytes(b"extra")
+    assert mirror.main([str(folder)]) == 0
+    assert "Extra: 1 file, from Keras' cache." in capsys.readouterr().out
+    assert (folder / "data/extra.bin").read_bytes() == b"extra"
+    assert "data/extra.bin" in mirror.read_sums(folder)
+
+
+def test_every_dataset_of_the_course_is_offered():
+    names = {recipe.name for recipe in mirror.RECIPES}
+    assert names == {"MNIST", "Fashion-MNIST", "CIFAR-10", "IMDB"}
+    assert len(names) == len(set(datasets.__all__) - {"Dataset", "imdb_words"})

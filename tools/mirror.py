@@ -18,8 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.datasets import ladder
 from common.datasets.images import CIFAR10, FASHION_MNIST, MNIST
+from common.datasets.texts import IMDB, IMDB_RAW, climb_quietly
 
-RECIPES = (MNIST, FASHION_MNIST, CIFAR10)
+RECIPES = (MNIST, FASHION_MNIST, CIFAR10, IMDB)
+OPTIONAL = (IMDB_RAW,)
+"""Taken along where somebody has put them: the ladder never downloads them."""
 
 
 def fill(folder: Path) -> list[str]:
@@ -36,13 +39,14 @@ def fill(folder: Path) -> list[str]:
     """
     sums = read_sums(folder)
     missing = []
-    for recipe in RECIPES:
+    for recipe in (*RECIPES, *OPTIONAL):
+        optional = recipe in OPTIONAL
         if all(is_whole(folder, file.mirror, sums) for file in recipe.files):
             print(f"{recipe.name}: there already.")
             continue
-        found = ladder.climb(recipe)
+        found = climb_quietly(recipe) if optional else ladder.climb(recipe)
         if found is None:
-            missing.append(recipe.name)
+            missing += [] if optional else [recipe.name]
             continue
         for file in recipe.files:
             content = found.files[file.name]
@@ -58,7 +62,8 @@ def fill(folder: Path) -> list[str]:
             sums[file.mirror] = hashlib.sha256(content).hexdigest()
         lines = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
         ladder.write_whole(folder / "SHA256SUMS", lines.encode())
-        print(f"{recipe.name}: {len(recipe.files)} files, {found.place}.")
+        files = "1 file" if len(recipe.files) == 1 else f"{len(recipe.files)} files"
+        print(f"{recipe.name}: {files}, {found.place}.")
     return missing
 
 

@@ -12,4 +12,61 @@ They work offline: see `common.datasets.ladder` for where files are looked for, 
 from common.datasets.dataset import Dataset
 from common.datasets.images import cifar10, fashion_mnist, mnist
 
-__all__ = ["Dataset", "cifar10", "fashion_mnist", "mnist"]
+__all__ = ["Dataset", "cifar10", "fashion_mnist", "imdb", "imdb_words", "mnist"]
+
+# The code for texts is imported when it is asked for: what a day that looks at
+# pictures has measured does not depend on it, and its record does not grow old when
+# that code changes.
+
+
+def imdb(form: str = "text", limit: int | None = None) -> Dataset:
+    """Film reviews, for or against: 25,000 to train and validate on, 25,000 to test.
+
+    y is 0 for negative, 1 for positive, as many of each. The title and the printed
+    line say which form came:
+
+    - `form="text"`: x is (n,) str. The raw reviews, with capitals, punctuation and
+      `<br />`, where the archive aclImdb_v1.tar.gz lies in the mirror (data/imdb), in
+      Keras' cache or in the course's; it is never downloaded. Else the text is
+      rebuilt from word ids: lower case, single spaces, no punctuation but
+      apostrophes.
+    - `form="ids"`: x is (n,) of int32 arrays in Keras' numbering: 0 padding, 1 start
+      (every review begins with it), 2 unknown, a word's rank + 3 from 4 on. No word
+      is left out; `imdb_words` gives the words.
+
+    The reviews are mixed, always in the same order; 2,500 are kept for validation.
+    Some texts stand in the published set more than once, 123 of them in both parts:
+    they are left in.
+
+    Source: A. Maas, R. Daly, P. Pham, D. Huang, A. Ng, C. Potts, "Learning word
+    vectors for sentiment analysis", ACL 2011, to be cited; for research, the texts
+    belong to their authors. The word ids and their index are Keras'. The stand-in is
+    generated from templates.
+
+    Args:
+        form: "text" or "ids".
+        limit: take only this many training reviews, in equal proportions of the
+            classes and always the same ones, and at most max(500, limit // 5) for
+            validation and test each.
+
+    Returns:
+        Three splits; see `Dataset`.
+
+    Raises:
+        ValueError: `form` is another word; `limit` is not a whole number, or below 2.
+    """
+    from common.datasets import texts
+
+    return texts.load_imdb(form, limit)
+
+
+def imdb_words() -> tuple[str, ...]:
+    """What the ids of `imdb(form="ids")` mean: the word of id i stands at place i.
+
+    The first four are "[pad]", "[start]", "[unknown]", "[unused]", then come the
+    words, the most frequent first. They belong to the reviews that `imdb` gave last,
+    real or stand-in, and if it has given none yet, to those that it would give.
+    """
+    from common.datasets import texts
+
+    return texts.load_words()
