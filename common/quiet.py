@@ -37,6 +37,9 @@ def start() -> None:
     warning that this compiles many functions is turned off too.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # What the compiled part reports later ("oneDNN supports DT_BOOL only on ...") is
+    # for its developers; what fails raises a Python error all the same.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_stderr_closed():
         import keras  # noqa: F401
 

@@ -1,0 +1,17 @@
+"""The product of the course: one sentiment model, from its data to its service.
+
+    config      what a run may be told
+    features    text to word numbers, the same for training and serving
+    data        reviews taken in, cleaned, checked
+    model       the networks
+    training    fitting that survives a kill
+    evaluation  accuracy, calibration, costs, slices
+    bundle      a model as a folder with a manifest
+    export      Keras to ONNX
+    predictor   ONNX Runtime at work
+    pipeline    all of it in one command
+    api         the service
+
+Importing this package imports none of them: a server needs no Keras, a training run
+no web framework.
+"""
