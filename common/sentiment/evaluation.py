@@ -11,12 +11,11 @@ from common.sentiment.config import EvaluationConfig
 from common.sentiment.features import tokenise
 
 NEGATIONS = frozenset(
-    ("not", "no", "never", "nothing", "nobody", "none", "nowhere", "neither", "nor")
-    + ("hardly", "barely", "without", "cannot")
+    ("not", "no", "never", "nothing", "nobody", "none", "neither", "nor")
+    + ("hardly", "without", "cannot")
 )
 CONTRASTS = frozenset(
-    ("but", "however", "although", "though", "yet", "despite", "nevertheless")
-    + ("nonetheless",)
+    ("but", "although", "though", "however", "yet", "despite", "except")
 )
 
 
