@@ -36,7 +36,6 @@ def start() -> None:
     A notebook trains many models, one after another, on purpose; TensorFlow's
     warning that this compiles many functions is turned off too.
     """
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # What the compiled part reports later ("oneDNN supports DT_BOOL only on ...") is
     # for its developers; what fails raises a Python error all the same.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -46,3 +45,5 @@ def start() -> None:
         from common.runtime import device
 
         device()
+    # After the import: in an interactive session it sets this level itself.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

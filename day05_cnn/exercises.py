@@ -60,6 +60,7 @@ def colleagues_batch(x, y):
 def check_output_shape(answer):
     try:
         got = tuple(int(number) for number in answer)
+        whole = all(a == b for a, b in zip(got, answer, strict=True))
     except (TypeError, ValueError):
         raise Wrong(
             "Answer with four numbers: (batch, height, width, channels)."
@@ -68,6 +69,8 @@ def check_output_shape(answer):
         raise Wrong(
             "A batch of feature maps has four axes: batch, height, width, channels."
         )
+    if not whole:
+        raise Wrong("A side is a whole number of pixels: round as the text says.")
     known = {
         (8, 28, 28, 16): 'With strides=2, "same" halves each side: ceil(28 / 2).',
         (8, 12, 12, 16): 'That is padding="valid": floor((28 - 5) / 2) + 1.',
@@ -76,6 +79,7 @@ def check_output_shape(answer):
         (8, 14, 14, 96): "A filter sums over all 6 channels: 16 filters, 16 maps.",
         (8, 14, 14, 22): "Filters replace the channels, they are not added to them.",
         (16, 14, 14, 8): "The batch stays first and the channels are last.",
+        (8, 16, 14, 14): "Keras puts the channels last, behind height and width.",
     }
     if got != (8, 14, 14, 16):
         raise Wrong(
@@ -110,6 +114,11 @@ def check_dilated_conv(dilated_conv_np):
                 _dilated(x, w.transpose(1, 0, 2, 3), 1),
                 "Rows and columns of the kernel are exchanged.",
             ),
+            (
+                np.tensordot(sliding_window_view(x, (3, 3), axis=(1, 2)), w, axes=3),
+                "sliding_window_view leaves the channels before the window's rows and "
+                "columns, the kernel has them behind: transpose, then tensordot.",
+            ),
         ],
     )
     got = dilated_conv_np(x.copy(), w.copy(), 2)
@@ -135,6 +144,11 @@ def check_dilated_conv(dilated_conv_np):
                 _dilated(x, w, 3),
                 "One too far: rate 2 reads every second pixel, it does not skip two.",
             ),
+            (
+                _dilated(x, w, 2)[:, :-1, :-1],
+                "The window is too wide, so outputs are lost at the rim: k pixels with "
+                "k - 1 steps of `rate` between them span (k - 1) · rate + 1.",
+            ),
         ],
     )
     expect_close(dilated_conv_np(x.copy(), w.copy(), 3), _dilated(x, w, 3), "rate=3")
@@ -155,8 +169,10 @@ def check_pair_parameters(answer):
             9 * 64 * 64 + 64 * 128 + 128: (
                 "A depthwise kernel reads its own channel only: 9 weights, not 9 · 64."
             ),
+            9 * 64 + 64 * 128 + 64: "A bias goes with each of the 128 filters.",
             9 * 64 * 128
             + 128: "That is the ordinary 3 × 3 convolution without its pair.",
+            73_856 - 8_896: "That is what the pair saves. What does it still learn?",
             9 * 64 + 9 * 64 * 128 + 128: "Pointwise means 1 × 1: no factor 9 there.",
             9 * 64 + 128 + 128: "Each pointwise filter reads all 64 channels.",
         },
@@ -257,6 +273,8 @@ EXERCISES = [
             WrongAnswer("output_shape = (8, 14, 14, 96)", "sums over all 6"),
             WrongAnswer("output_shape = (8, 14, 14, 22)", "not added"),
             WrongAnswer("output_shape = (16, 14, 14, 8)", "stays first"),
+            WrongAnswer("output_shape = (8, 16, 14, 14)", "channels last"),
+            WrongAnswer("output_shape = (8, 14.5, 14.5, 16)", "whole number"),
             WrongAnswer("output_shape = (14, 14, 16)", "four axes"),
             WrongAnswer("output_shape = 14", "four numbers"),
         ),
@@ -329,6 +347,21 @@ def dilated_conv_np(x, w, rate):
             ),
             WrongAnswer(
                 "def dilated_conv_np(x, w, rate):\n"
+                "    span = 2 * rate + 1\n"
+                "    v = sliding_window_view(x, (span, span), axis=(1, 2))\n"
+                "    return np.tensordot(v[..., ::rate, ::rate], w, axes=3)",
+                "transpose, then tensordot",
+            ),
+            WrongAnswer(
+                "def dilated_conv_np(x, w, rate):\n"
+                "    span = 3 * rate\n"
+                "    v = sliding_window_view(x, (span, span), axis=(1, 2))\n"
+                "    v = v[..., ::rate, ::rate].transpose(0, 1, 2, 4, 5, 3)\n"
+                "    return np.tensordot(v, w, axes=3)",
+                "The window is too wide",
+            ),
+            WrongAnswer(
+                "def dilated_conv_np(x, w, rate):\n"
                 "    return np.tensordot(x, w, axes=3)",
                 "stopped with",
             ),
@@ -350,7 +383,9 @@ def dilated_conv_np(x, w, rate):
             WrongAnswer("pair_parameters = 9*64 + 64 + 64*128 + 128", "no bias here"),
             WrongAnswer("pair_parameters = 9 + 64*128 + 128", "kernel of its own"),
             WrongAnswer("pair_parameters = 9*64*64 + 64*128 + 128", "own channel only"),
+            WrongAnswer("pair_parameters = 9*64 + 64*128 + 64", "each of the 128"),
             WrongAnswer("pair_parameters = 73_856", "ordinary 3 × 3"),
+            WrongAnswer("pair_parameters = 73_856 - 8_896", "what the pair saves"),
             WrongAnswer("pair_parameters = 9*64 + 9*64*128 + 128", "no factor 9"),
             WrongAnswer("pair_parameters = 9*64 + 128 + 128", "reads all 64"),
             WrongAnswer("pair_parameters = 10_000", "9 weights a channel"),
