@@ -70,7 +70,7 @@ def test_an_unknown_benchmark_is_refused_with_the_close_names():
 
 
 def test_every_metric_has_words_of_its_own_and_a_known_kind():
-    kinds = {"fraction", "nats", "seconds", "ratio", "count"}
+    kinds = {"fraction", "nats", "seconds", "ratio", "count", "difference"}
     words = [metric.description for metric in results.METRICS.values()]
     assert len(set(words)) == len(words)
     assert {metric.kind for metric in results.METRICS.values()} <= kinds

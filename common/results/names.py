@@ -14,7 +14,8 @@ class Metric(NamedTuple):
     description: str
     """In words, as the README's table shows it."""
     kind: str = "fraction"
-    """fraction (in [0, 1], shown as percent), nats, seconds, ratio or count."""
+    """fraction (in [0, 1], shown as percent), nats, seconds, ratio, count, or
+    difference (between results that should be equal, shown as a power of ten)."""
     lower_is_better: bool = False
     """Which side of a target is the wrong one."""
 
@@ -53,6 +54,20 @@ _REGULARIZERS = {
     "dropout": "dropout",
     "early_stopping": "early stopping",
     "all": "all of them together",
+}
+_SLICES = {
+    "short": "the shortest reviews",
+    "long": "the longest reviews",
+    "few_negations": "the fewest negations",
+    "many_negations": "the most negations",
+    "few_contrasts": "the fewest words of contrast",
+    "many_contrasts": "the most words of contrast",
+}
+_WORD_MODELS = {
+    "words": "words alone",
+    "words_no_mask": "words alone, padding not masked",
+    "words_no_dropout": "words alone, no dropout",
+    "words_first": "words alone, the first 400 in place of the last",
 }
 
 METRICS: dict[str, Metric] = {
@@ -115,6 +130,97 @@ METRICS: dict[str, Metric] = {
     "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
     "lenet_accuracy": Metric("MNIST test accuracy of LeNet"),
     "mlp_accuracy": Metric("Test accuracy of Day 1's network on the same images"),
+    # Day 19
+    "baseline_tfidf_unigrams_accuracy": Metric(
+        "Baseline: TF-IDF of words and logistic regression"
+    ),
+    "baseline_tfidf_bigrams_accuracy": Metric(
+        "Baseline: TF-IDF of words and bigrams and logistic regression"
+    ),
+    "bigrams_accuracy": Metric(
+        "Test accuracy of averaged words and bigrams, trained on the training split"
+    ),
+    "bilstm_accuracy": Metric(
+        "Test accuracy of the bidirectional LSTM, trained on the training split"
+    ),
+    "unseen_texts_accuracy": Metric(
+        "Test accuracy on texts that stand in no other split"
+    ),
+    **{
+        f"slice_{name}_accuracy": Metric(f"Test accuracy, the quarter with {words}")
+        for name, words in _SLICES.items()
+    },
+    "raw_calibration_error": Metric(
+        "Calibration error on the test set, raw", lower_is_better=True
+    ),
+    "scaled_calibration_error": Metric(
+        "Calibration error on the test set, temperature scaled", lower_is_better=True
+    ),
+    "raw_cross_entropy": Metric("Test cross-entropy, raw", "nats", True),
+    "scaled_cross_entropy": Metric(
+        "Test cross-entropy, temperature scaled", "nats", True
+    ),
+    "cost_at_half": Metric(
+        "Cost of 1,000 test reviews at 5 : 1, threshold 0.5", "count", True
+    ),
+    "cost_at_threshold": Metric(
+        "Cost of 1,000 test reviews at 5 : 1, threshold from the costs", "count", True
+    ),
+    "bigrams_valid_accuracy": Metric("Validation accuracy of words and bigrams"),
+    "bilstm_valid_accuracy": Metric("Validation accuracy of the bidirectional LSTM"),
+    **{
+        f"{name}_valid_accuracy": Metric(f"Validation accuracy of {words}")
+        for name, words in _WORD_MODELS.items()
+    },
+    # Day 29
+    "monolith_differing_weights": Metric(
+        "Weights in which the pipeline's model and the notebook's differ", "count", True
+    ),
+    "resumed_probability_change": Metric(
+        "Largest change of a probability by a kill, order and dropout from the epoch",
+        lower_is_better=True,
+    ),
+    "callback_probability_change": Metric(
+        "Largest change of a probability by a kill, BackupAndRestore",
+        lower_is_better=True,
+    ),
+    "skewed_texts": Metric(
+        "Texts of 10,000 that become other numbers when served", "count", True
+    ),
+    "leaked_accuracy_with_copies": Metric(
+        "Test accuracy on leaked reviews, trained with their copies"
+    ),
+    "leaked_accuracy_without_copies": Metric(
+        "Test accuracy on leaked reviews, trained without them"
+    ),
+    "unchanged_run_seconds": Metric(
+        "A run of the pipeline in which nothing changed, reviews in memory",
+        "seconds",
+        True,
+    ),
+    # Day 30
+    "latency_p50_seconds": Metric(
+        "Half of 200 requests a second answered within", "seconds", True
+    ),
+    "latency_p99_seconds": Metric("99 of 100 of them answered within", "seconds", True),
+    "latency_poisson_p99_seconds": Metric(
+        "99 of 100 within, with Poisson arrivals", "seconds", True
+    ),
+    "answered_fraction": Metric("Of the 200 a second, answered and not refused"),
+    "sustained_requests_per_second": Metric(
+        "Highest load tried, in requests a second, with a p99 below 20 ms and no "
+        "refusal",
+        "count",
+    ),
+    "parity_difference": Metric(
+        "Largest difference in probability, Keras to ONNX Runtime", "difference", True
+    ),
+    "parity_label_flips": Metric("Labels that differ between the two", "count", True),
+    "served_accuracy": Metric("Test accuracy of the served model"),
+    "onnx_seconds": Metric("One text in ONNX Runtime, median", "seconds", True),
+    "onnx_bilstm_seconds": Metric(
+        "One text in ONNX Runtime, BiLSTM(48) over 300 tokens, median", "seconds", True
+    ),
 }
 """Every name a notebook may record, in the order in which tables show them.
 
@@ -138,9 +244,23 @@ BENCHMARKS: dict[str, str] = {
         "Convolution by sliding windows: time over Keras'"
     ),
     "loops_over_keras_pooling": "Max pooling by loops: time over Keras'",
+    "im2col_over_keras_pooling": "Max pooling by im2col: time over Keras'",
     "sliding_window_over_keras_pooling": (
         "Max pooling by sliding windows: time over Keras'"
     ),
+    # Day 30
+    "keras_predict_over_onnx": "model.predict on one text: time over ONNX Runtime's",
+    "keras_eager_over_onnx": "Eager Keras call on one text: time over ONNX Runtime's",
+    "keras_compiled_over_onnx": (
+        "Compiled Keras call on one text: time over ONNX Runtime's"
+    ),
+    "onnx_bilstm_over_bigrams": (
+        "BiLSTM(48) over 300 tokens in ONNX Runtime: time over the served model's"
+    ),
+    "http_predict_over_api": (
+        "model.predict behind a plain HTTP server: p50 over the API's"
+    ),
+    "mlflow_serve_over_api": "mlflow models serve, same model: p50 over the API's",
 }
 """Every speed a notebook may record: a ratio of two times on the same machine."""
 
@@ -180,5 +300,5 @@ def refuse_impossible(name: str, kind: str, number: float) -> None:
         raise ResultsError(f"{name} is {number}: there is nothing to record.")
     if kind == "fraction" and not 0 <= number <= 1:
         raise ResultsError(f"{name} is {number}: give a fraction in [0, 1].")
-    if kind in ("seconds", "ratio", "count") and number < 0:
+    if kind in ("seconds", "ratio", "count", "difference") and number < 0:
         raise ResultsError(f"{name} is {number}: {kind} cannot be negative.")

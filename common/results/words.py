@@ -27,6 +27,8 @@ def format_metric(name: str, value: Mapping[str, float]) -> str:
     """
     kind = known_metric(name).kind
     mean, std, several = value["mean"], value["std"], value["seeds"] > 1
+    if kind == "difference":
+        return f"{mean:.1e} ± {std:.1e}" if several else f"{mean:.1e}"
     if kind == "fraction":
         mean, std, unit, digits, limits = mean * 100, std * 100, " %", 1, (1, 2)
     elif kind == "seconds":

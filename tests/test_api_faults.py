@@ -1,0 +1,478 @@
+"""The server of the sentiment model as a program, mistreated: it answers on.
+
+Load, faults and generated requests. No test asserts a latency: those are measured in
+Day 30's notebook, on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+import served_model
+import support
+
+JSON = {"content-type": "application/json"}
+PATIENCE = 60  # seconds for what takes one or two on an idle machine
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(question, what, seconds=PATIENCE):
+    """Return the first true answer; fail if there is none in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(httpx.TransportError):
+            if answer := question():
+                return answer
+        time.sleep(0.05)
+    pytest.fail(f"not within {seconds} s: {what}")
+
+
+class Server:
+    """The program of the README on a free port; a context, so that it always ends."""
+
+    def __init__(self, folder, tmp_path, *options, **variables):
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.log = tmp_path / f"server-{time.monotonic_ns()}.log"
+        command = [sys.executable, "-m", "uvicorn", "--factory"]
+        command += ["common.sentiment.api:create_app", *options]
+        command += ["--port", self.url.rpartition(":")[2]]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=support.ROOT,
+                env=os.environ | {"SENTIMENT_MODEL": str(folder), **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __enter__(self):
+        def ready():
+            if self.process.poll() is not None:
+                pytest.fail(f"it ended: {self.log.read_text()[-3000:]}")
+            return httpx.get(self.url + "/ready", timeout=5).status_code == 200
+
+        try:
+            until(ready, "a ready server")
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait(PATIENCE)
+
+    def predict(self, **request):
+        request = {"timeout": PATIENCE, **request}
+        return httpx.post(self.url + "/predict", **request)
+
+    @property
+    def address(self):
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        return host, int(port)
+
+    def lines(self):
+        """Return the JSON lines of the log."""
+        text = self.log.read_text().splitlines()
+        return [json.loads(line) for line in text if line.startswith("{")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return served_model.write(tmp_path_factory.mktemp("model") / "served")
+
+
+@pytest.fixture(scope="module")
+def server(folder, tmp_path_factory):
+    with Server(
+        folder, tmp_path_factory.mktemp("log"), SENTIMENT_BODY_SECONDS="2"
+    ) as one:
+        yield one
+
+
+def assert_well(server):
+    """The server still answers, and none of its answers was a 500."""
+    assert server.predict(json={"text": "good"}).status_code == 200
+    assert server.process.poll() is None
+    assert "Traceback" not in server.log.read_text()
+    assert not [line for line in server.lines() if line.get("status", 0) == 500]
+
+
+# --- Bodies ---------------------------------------------------------------------------
+
+
+def resident_bytes(server):
+    for line in httpx.get(server.url + "/metrics").text.splitlines():
+        if line.startswith("process_resident_memory_bytes "):
+            return float(line.split()[1])
+    return None  # no such metric outside Linux
+
+
+def pieces(total, piece=b"x" * 65_536):
+    for _ in range(total // len(piece)):
+        yield piece
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["sized", "chunked"])
+def test_bodies_of_ten_megabytes_are_refused_and_not_kept(server, chunked):
+    assert_well(server)
+    before = resident_bytes(server)
+    for _ in range(5):
+        content = pieces(10_000_000) if chunked else b"x" * 10_000_000
+        answer = server.predict(content=content, headers=JSON)
+        assert answer.status_code == 413, answer.text
+    if before is not None:
+        assert resident_bytes(server) - before < 20e6
+    assert_well(server)
+
+
+STRANGE = {
+    "invalid UTF-8": b'{"text": "\xff\xfe\xfd"}',
+    "UTF-8 cut off": '{"text": "ä'.encode()[:-1],
+    "a lone surrogate": b'{"text": "\\udc00"}',
+    "UTF-16": '{"text": "good"}'.encode("utf-16"),
+    "a byte order mark": b'\xef\xbb\xbf{"text": "good"}',
+    "deep lists": b"[" * 500_000,
+    "deep objects": b'{"a":' * 100_000,
+    "deep but closed": b'{"text": ' + b"[" * 900 + b"]" * 900 + b"}",
+    "a long number": b'{"text": ' + b"1" * 100_000 + b"}",
+    "infinity": b'{"text": Infinity}',
+    "an exponent": b'{"text": 1e999999}',
+    "a key twice": b'{"text": "a", "text": 1}',
+    "many keys": json.dumps(dict.fromkeys(map(str, range(20_000)))).encode(),
+    "zeros": b"\x00" * 1000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_a_strange_body_gets_an_answer_and_no_500(server, what):
+    answer = server.predict(content=STRANGE[what], headers=JSON)
+    assert answer.status_code in (200, 400, 422), answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert len(answer.content) < 5_000
+    assert_well(server)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /health HTTP/1.1\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+    ids=["garbage", "negative size", "two sizes", "long path", "headers", "TLS"],
+)
+def test_what_is_not_http_is_cut_off(server, lines):
+    with (
+        contextlib.suppress(ConnectionError),
+        socket.create_connection(server.address, timeout=PATIENCE) as line,
+    ):
+        line.sendall(lines)
+        line.shutdown(socket.SHUT_WR)
+        head = line.recv(1000)
+        assert not head or head.startswith((b"HTTP/1.1 4", b"HTTP/1.1 2"))
+    assert_well(server)
+
+
+# --- Slow clients ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def many_files():
+    """Let this process, too, open as many connections as the test needs."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip("this system allows too few open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+HALF_A_HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-"
+HALF_A_BODY = (
+    b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 500\r\n\r\n{"text": "go'
+)
+
+
+@posix
+def test_a_thousand_slow_clients_keep_nobody_out(server, many_files):
+    async def run():
+        opened = await asyncio.gather(
+            *(asyncio.open_connection(*server.address) for _ in range(1000))
+        )
+        try:
+            for number, (_, writer) in enumerate(opened):
+                writer.write(HALF_A_BODY if number % 2 else HALF_A_HEAD)
+            await asyncio.gather(*(writer.drain() for _, writer in opened))
+            # They all hang on now; whoever comes properly is served
+            async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+                for _ in range(20):
+                    answer = await client.post("/predict", json={"text": "good"})
+                    assert answer.status_code == 200, answer.text
+                assert (await client.get("/health")).status_code == 200
+            # Who does not send the rest of a body in time is told so and let go
+            heads = await asyncio.wait_for(
+                asyncio.gather(*(reader.read() for reader, _ in opened[1::2])), PATIENCE
+            )
+        finally:
+            for _, writer in opened:
+                writer.close()
+        return {head[:12] for head in heads}
+
+    assert asyncio.run(run()) == {b"HTTP/1.1 408"}
+    assert_well(server)
+
+
+@posix
+def test_a_stop_signal_ends_it_soon_though_a_client_hangs_on(folder, tmp_path):
+    with Server(folder, tmp_path, SENTIMENT_BODY_SECONDS="1") as one:
+        with socket.create_connection(one.address) as line:
+            line.sendall(HALF_A_BODY)
+            until(
+                lambda: "sentiment_requests" in httpx.get(one.url + "/metrics").text, ""
+            )
+            one.process.send_signal(signal.SIGTERM)
+            one.process.wait(PATIENCE)
+        assert one.process.returncode in (0, -signal.SIGTERM)
+        assert "Traceback" not in one.log.read_text()
+
+
+# --- Load -----------------------------------------------------------------------------
+
+
+class Load:
+    """Threads that ask for predictions, one after the other, until told to stop."""
+
+    def __init__(self, server, threads=4):
+        self.statuses, self.broken, self.ended = [], 0, threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(server.url,))
+            for _ in range(threads)
+        ]
+
+    def _ask(self, url):
+        with contextlib.ExitStack() as stack:
+            client = stack.enter_context(httpx.Client(base_url=url, timeout=PATIENCE))
+            while not self.ended.is_set():
+                try:
+                    answer = client.post("/predict", json={"text": "good"})
+                except httpx.TransportError:
+                    with self._lock:
+                        self.broken += 1
+                    continue
+                with self._lock:
+                    self.statuses.append(answer.status_code)
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def more(self, count):
+        """Wait until so many more answers have come."""
+        goal = len(self.statuses) + count
+        until(lambda: len(self.statuses) >= goal, f"{count} more answers")
+
+
+def workers(server):
+    """Return the process ids of the workers: children that run this Python's code."""
+    psutil = pytest.importorskip("psutil")
+    children = psutil.Process(server.process.pid).children()
+    return {
+        child.pid
+        for child in children
+        if "resource_tracker" not in " ".join(child.cmdline())
+    }
+
+
+@posix
+def test_a_killed_worker_takes_only_its_own_requests_with_it(folder, tmp_path):
+    shared = tmp_path / "metrics"
+    shared.mkdir()
+    with Server(
+        folder,
+        tmp_path,
+        "--workers=2",
+        PROMETHEUS_MULTIPROC_DIR=str(shared),
+    ) as one:
+        first = until(lambda: len(workers(one)) == 2 and workers(one), "two workers")
+        threads = 4
+        with Load(one, threads) as load:
+            load.more(40)
+            os.kill(min(first), signal.SIGKILL)
+            load.more(40)
+            until(lambda: len(workers(one) - first) == 1, "a new worker")
+            load.more(40)
+        assert set(load.statuses) == {200}
+        # Each thread had at most one request at the worker, and may have met its
+        # listening socket's last connections
+        assert load.broken <= 2 * threads
+        # Each worker answers for all, the dead one included
+        found = httpx.get(one.url + "/metrics").text
+        counted = sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in found.splitlines()
+            if line.startswith("sentiment_requests_total") and "/predict" in line
+        )
+        assert counted >= len(load.statuses) - threads
+
+
+def test_more_than_it_can_do_is_refused_with_a_time_to_come_back(folder, tmp_path):
+    with Server(folder, tmp_path, SENTIMENT_MAX_IN_FLIGHT="1") as one:
+        batch = json.dumps({"texts": ["good " * 3_000] * 64}).encode()
+
+        async def run():
+            limits = httpx.Limits(max_connections=40)
+            async with httpx.AsyncClient(timeout=PATIENCE, limits=limits) as client:
+                asked = (
+                    client.post(one.url + "/predict", content=batch, headers=JSON)
+                    for _ in range(40)
+                )
+                return await asyncio.gather(*asked)
+
+        found = asyncio.run(run())
+        assert {answer.status_code for answer in found} == {200, 503}
+        for answer in found:
+            if answer.status_code == 503:
+                assert answer.json()["error"] == "overloaded"
+                assert int(answer.headers["retry-after"]) >= 1
+        assert_well(one)
+
+
+def test_a_model_is_replaced_under_load_without_a_failed_request(folder, tmp_path):
+    live = tmp_path / "live"
+    shutil.copytree(folder, live)
+    with Server(live, tmp_path, SENTIMENT_RELOAD_SECONDS="0.05") as one:
+
+        def state():
+            return httpx.get(one.url + "/ready", timeout=30).json()
+
+        def label():
+            found = one.predict(json={"text": "good"}).json()
+            return found["predictions"][0]["label"]
+
+        old = state()["manifest_sha256"]
+        with Load(one, threads=2) as load:
+            load.more(20)
+            (live / "model.onnx").write_bytes(b"half a cop")
+            warning = until(lambda: state()["warning"], "a warning")
+            assert "model.onnx" in warning
+            assert state()["manifest_sha256"] == old and label() == "positive"
+            served_model.write(live, sign=-1)
+            until(lambda: state()["manifest_sha256"] != old, "the new model")
+            assert label() == "negative"
+            shutil.rmtree(live)
+            until(lambda: state()["warning"], "a warning about the folder")
+            assert label() == "negative"
+            load.more(20)
+        assert set(load.statuses) == {200} and not load.broken
+        assert_well(one)
+
+
+# --- The start ------------------------------------------------------------------------
+
+
+def test_a_bad_setting_ends_the_start_with_one_sentence(folder, tmp_path):
+    one = Server(folder, tmp_path, SENTIMENT_MAX_TEXTS="lots")
+    try:
+        assert one.process.wait(PATIENCE) == 3
+    finally:
+        one.stop()
+    (line,) = one.log.read_text().splitlines()
+    assert "SENTIMENT_MAX_TEXTS = 'lots'" in line
+
+
+def test_it_lives_without_a_model_and_serves_when_one_comes(folder, tmp_path):
+    later = tmp_path / "later"
+    one = Server(later, tmp_path, SENTIMENT_RELOAD_SECONDS="0.05")
+    try:
+        until(lambda: httpx.get(one.url + "/health").status_code == 200, "health")
+        answer = httpx.get(one.url + "/ready")
+        assert answer.status_code == 503 and "retry-after" in answer.headers
+        shutil.copytree(folder, later)
+        until(lambda: httpx.get(one.url + "/ready").status_code == 200, "ready")
+    finally:
+        one.stop()
+
+
+# --- Generated requests ---------------------------------------------------------------
+
+
+def test_no_generated_request_gets_an_undocumented_answer(server):
+    """What the schema allows, and what it does not: no 5xx, only documented answers."""
+    try:
+        import schemathesis
+        from hypothesis import HealthCheck, Phase, given, seed, settings
+    except ImportError:
+        support.not_installed("schemathesis is not installed")
+    allowed, wrong = (
+        schemathesis.GenerationMode.POSITIVE,
+        schemathesis.GenerationMode.NEGATIVE,
+    )
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    tried = set()
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        # Without a parameter or a body there is nothing to get wrong
+        for mode in [allowed, wrong] if len(operation.body) else [allowed]:
+            tried.add((operation.method.upper(), operation.path, mode))
+
+            @seed(30)
+            @settings(
+                max_examples=50 if len(operation.body) else 5,
+                database=None,
+                deadline=None,
+                phases=[Phase.explicit, Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def every(case):
+                case.call_and_validate(timeout=PATIENCE)
+
+            every()
+    assert ("POST", "/predict", wrong) in tried
+    assert ("GET", "/metrics", allowed) in tried
+    assert_well(server)
