@@ -1,0 +1,524 @@
+"""Checks, hints and solutions of Day 29."""
+
+import json
+import random
+import tempfile
+from pathlib import Path
+
+from common.exercises import Exercise, Wrong, WrongAnswer, choice
+
+SETUP = """
+import hashlib
+import json
+import os
+import random
+from pathlib import Path
+
+from common.sentiment.features import tokenise
+"""
+
+_STAGES = ("ingest", "validate", "featurise", "train", "evaluate", "export")
+_FIRST = {
+    "[training] seed": "train",
+    "[evaluation] false_positive_cost": "evaluate",
+    "[features] max_tokens": "featurise",
+    "a docstring in training.py": "none",
+    "one byte of train/weights.npz": "train",
+}
+_WHY = {
+    "[training] seed": (
+        "Who declares the section [training]? Nobody before train reads the seed."
+    ),
+    "[evaluation] false_positive_cost": (
+        "The weights do not depend on what an error costs; the threshold does."
+    ),
+    "[features] max_tokens": (
+        "The tokeniser is fitted and used in featurise; the reviews stay as they are."
+    ),
+    "a docstring in training.py": (
+        "The hash of the code leaves comments and docstrings out: nothing runs."
+    ),
+    "one byte of train/weights.npz": (
+        "A stage answers for its own files: the one whose result was changed runs, "
+        "and makes the same weights again."
+    ),
+}
+
+
+def check_first_to_run(answer):
+    if not isinstance(answer, dict) or set(answer) != set(_FIRST):
+        raise Wrong("Answer with the dictionary of the cell, its keys unchanged.")
+    given = {change: str(answer[change]).strip().lower() for change in answer}
+    for stage in given.values():
+        if stage not in (*_STAGES, "none"):
+            raise Wrong(f'{stage!r} is no stage: take one of {_STAGES} or "none".')
+    for change, right in _FIRST.items():
+        if given[change] != right:
+            raise Wrong(f"Look at {change} again. {_WHY[change]}")
+    return (
+        "And what runs behind the first? As far as the results differ: the repaired "
+        "weights are the old ones, so evaluate and export are skipped."
+    )
+
+
+def check_fingerprint(fingerprint):
+    one = {"epochs": 8, "rate": 0.005}
+    base = fingerprint(one, ["a", "b"])
+    if not isinstance(base, str):
+        raise Wrong("Return a string, for example a hexdigest.")
+    if base != fingerprint(dict(one), ["a", "b"]):
+        raise Wrong("Two calls with equal arguments gave two fingerprints.")
+    if base != fingerprint({"rate": 0.005, "epochs": 8}, ["a", "b"]):
+        raise Wrong(
+            "The same settings in another order gave another fingerprint: sort the "
+            "keys."
+        )
+    if base == fingerprint(one | {"epochs": 9}, ["a", "b"]):
+        raise Wrong("Eight epochs and nine have the same fingerprint: hash the values.")
+    if base == fingerprint({"epoch": 8, "rate": 0.005}, ["a", "b"]):
+        raise Wrong("Only the values were hashed: the names of the settings count too.")
+    if base == fingerprint(one, ["a", "c"]):
+        raise Wrong("The inputs do not count: hash their digests as well.")
+    if base == fingerprint(one, ["b", "a"]):
+        raise Wrong(
+            "Two inputs changed places and nobody noticed: their order must count."
+        )
+    if base == fingerprint(one, ["ab"]):
+        raise Wrong(
+            'The inputs "a", "b" and the one input "ab" collide: something must stand '
+            "between them."
+        )
+    if fingerprint({"x": 1}, []) == fingerprint({"x": "1"}, []):
+        raise Wrong('The number 1 and the text "1" collide: keep the types apart.')
+    if len(base) < 16:
+        raise Wrong(
+            "A fingerprint this short collides by accident: keep 16 characters."
+        )
+    return "Sorted, separated, typed: three ways in which such hashes go wrong."
+
+
+_TRAIN = ["A great film.", "Dull and long.", "great,  FILM a", "It’s fun<br />", "No."]
+_TEST = ["a GREAT film", "It's fun!", "It's fun!", "Long and dull."]
+
+
+def check_leaks(leaks):
+    got = leaks(list(_TRAIN), list(_TEST))
+    if not isinstance(got, (list, tuple, set)):
+        raise Wrong("Return the positions of the training texts, as a list.")
+    got = sorted(got)
+    if got == [0, 3]:
+        return "Two of five: by the raw text you would have found none."
+    reasons = {
+        (): "None was found: compare the words of the texts, not their characters.",
+        (0,): "It’s and It's are the same word, and <br /> is none: use tokenise.",
+        (0, 1, 2, 3): "The order of the words is part of a text: do not sort them.",
+        (0, 1, 2): "The order of the words is part of a text: do not sort them.",
+        (0, 3, 3): "A training text counts once, however often the test set holds it.",
+    }
+    raise Wrong(
+        reasons.get(
+            tuple(got),
+            f"Positions {list(got)} were found; two texts of _TRAIN also stand in the "
+            "test set: the words are equal, in the same order.",
+        )
+    )
+
+
+_FAULTS = {
+    "A": "writes in place",
+    "B": "settings not hashed",
+    "C": "seeded once",
+    "D": "two tokenisers",
+}
+
+
+def check_faults(answer):
+    if not isinstance(answer, dict) or set(answer) != set(_FAULTS):
+        raise Wrong('Answer with a dictionary that has the keys "A", "B", "C", "D".')
+    given = {letter: " ".join(str(answer[letter]).lower().split()) for letter in answer}
+    unknown = set(given.values()) - set(_FAULTS.values())
+    if unknown:
+        faults = ", ".join(f'"{fault}"' for fault in sorted(_FAULTS.values()))
+        raise Wrong(f"{sorted(unknown)[0]!r} is not one of the faults: {faults}.")
+    why = {
+        "A": "A's file is there, under its right name, and half of it is missing.",
+        "B": "B asked for other settings and got the old result in no time.",
+        "C": "C's first epochs agree; the difference begins where the restart was.",
+        "D": "D's model is as good as ever in the pipeline, and worse where it serves.",
+    }
+    for letter, reason in why.items():
+        if given[letter] != _FAULTS[letter]:
+            raise Wrong(f"Look at {letter} again. {reason}")
+    return "Each of the four leaves another trace; none of them raises an error."
+
+
+class _Killed(BaseException):
+    """Stands for a SIGKILL: no `except Exception` holds it up."""
+
+
+def check_survivor(survivor):
+    steps = 12
+
+    def update(state, step):
+        return (state * 31 + step * step + 7) % 1_000_003
+
+    want = 1
+    for step in range(steps):
+        want = update(want, step)
+    for seed in (1, 2, 3, 4, 5, 0):  # the last one is not killed
+        draw = random.Random(seed)
+        with tempfile.TemporaryDirectory() as name:
+            folder, calls, kills = Path(name), [], 0
+
+            def dying(state, step, draw=draw, calls=calls, risk=0.3 * (seed > 0)):
+                if draw.random() < risk:
+                    raise _Killed
+                calls.append(step)
+                return update(state, step)
+
+            got = None
+            for _ in range(200):
+                try:
+                    got = survivor(folder, steps, dying)
+                    break
+                except _Killed:
+                    kills += 1
+            if got is None:
+                raise Wrong(
+                    "After 200 kills there was still no result: a restart must go on "
+                    "from the last step, not from the first."
+                )
+            if got != want:
+                told = "without a kill" if not kills else f"after {kills} kills"
+                raise Wrong(
+                    f"The result {told} is {got}, not {want}: start with state 1 at "
+                    "step 0, and save the state together with the number of steps done."
+                )
+            if len(calls) > steps:
+                raise Wrong(
+                    f"{len(calls)} steps were made where {steps} are enough: a restart "
+                    "must go on from the last step, not from the first."
+                )
+            if survivor(folder, steps, dying) != want or len(calls) > steps:
+                raise Wrong("A finished run was run again: its result is on the disk.")
+            for path in folder.rglob("*"):
+                _refuse_torn(survivor, folder, steps, path, want, update)
+    return "Killed dozens of times, and not one step made twice."
+
+
+def _refuse_torn(survivor, folder, steps, path, want, update):
+    """A cut-off file under a name other than its own must not hurt."""
+    if path.suffix in (".part", ".tmp"):
+        path.write_text("{")
+        if survivor(folder, steps, update) != want:
+            raise Wrong("A half-written file aside was taken for a whole one.")
+
+
+EXERCISES = [
+    Exercise(
+        id="29.r1",
+        title="Recall: a leaked review",
+        name="leaked_review",
+        check=choice(
+            "b",
+            "The model is asked what it was told. Section 9 measures it.",
+            {
+                "a": "An answer that was seen before is easier, not harder.",
+                "c": "The model may have learnt that very review by heart.",
+            },
+        ),
+        hints=(
+            "Is an exam question that was in the exercises easier or harder?",
+            "A network can learn single reviews by heart (Day 4).",
+        ),
+        solution='leaked_review = "b"',
+        wrong=(
+            WrongAnswer('leaked_review = "a"', "easier, not harder"),
+            WrongAnswer('leaked_review = "c"', "by heart"),
+            WrongAnswer('leaked_review = "x"', "Answer with one of"),
+        ),
+    ),
+    Exercise(
+        id="29.r2",
+        title="Recall: dropout when predicting",
+        name="dropout_at_rest",
+        check=choice(
+            "c",
+            "So a prediction does not depend on chance, and two can be compared.",
+            {
+                "a": "Then the same review would get another probability every time.",
+                "b": "The last mask of training has no special meaning.",
+            },
+        ),
+        hints=(
+            "Does the same review get the same probability twice?",
+            "Dropout belongs to training alone.",
+        ),
+        solution='dropout_at_rest = "c"',
+        wrong=(
+            WrongAnswer('dropout_at_rest = "a"', "every time"),
+            WrongAnswer('dropout_at_rest = "b"', "no special meaning"),
+        ),
+    ),
+    Exercise(
+        id="29.r3",
+        title="Recall: what Adam remembers",
+        name="adam_forgets",
+        check=choice(
+            "b",
+            "A checkpoint holds the optimizer too, or it is half of one.",
+            {
+                "a": "Adam's next step depends on more than the weights.",
+                "c": "The formula stands in the code; the step count is lost.",
+            },
+        ),
+        hints=(
+            "What does Adam keep for every weight, beside the weight?",
+            "Two running averages, and the number of steps for the bias correction.",
+        ),
+        solution='adam_forgets = "b"',
+        wrong=(
+            WrongAnswer('adam_forgets = "a"', "more than the weights"),
+            WrongAnswer('adam_forgets = "c"', "stands in the code"),
+        ),
+    ),
+    Exercise(
+        id="29.1",
+        title="Which stage runs first?",
+        name="first_to_run",
+        check=check_first_to_run,
+        hints=(
+            "Find the stage that declares the changed thing: a section, a module or "
+            "a result of its own.",
+            "Section 4's rule for code: layout, comments and docstrings do not count.",
+            "A changed result belongs to the stage that wrote it.",
+        ),
+        solution="""
+first_to_run = {
+    "[training] seed": "train",
+    "[evaluation] false_positive_cost": "evaluate",
+    "[features] max_tokens": "featurise",
+    "a docstring in training.py": "none",
+    "one byte of train/weights.npz": "train",
+}
+""",
+        wrong=tuple(
+            WrongAnswer(
+                "first_to_run = " + json.dumps(_FIRST | {change: stage}), reason
+            )
+            for change, stage, reason in (
+                ("[training] seed", "ingest", "reads the seed"),
+                ("[evaluation] false_positive_cost", "train", "what an error costs"),
+                ("[features] max_tokens", "ingest", "fitted and used in featurise"),
+                ("a docstring in training.py", "train", "docstrings out"),
+                ("one byte of train/weights.npz", "evaluate", "its own files"),
+                ("[training] seed", "tran", "is no stage"),
+            )
+        )
+        + (WrongAnswer('first_to_run = "train"', "dictionary of the cell"),),
+    ),
+    Exercise(
+        id="29.2",
+        title="A fingerprint that cannot be fooled",
+        name="fingerprint",
+        check=check_fingerprint,
+        hints=(
+            "hashlib.sha256(text.encode()).hexdigest() turns a text into a hash. Which "
+            "text stands for settings and inputs?",
+            "json.dumps keeps types and puts separators; sort_keys=True sorts.",
+            "Put both into one list: json.dumps([settings, inputs], sort_keys=True).",
+        ),
+        solution="""
+def fingerprint(settings, inputs):
+    text = json.dumps([settings, inputs], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+""",
+        wrong=tuple(
+            WrongAnswer(
+                "def fingerprint(settings, inputs):\n"
+                f"    text = {text}\n"
+                "    return hashlib.sha256(text.encode()).hexdigest()",
+                reason,
+            )
+            for text, reason in (
+                ("json.dumps([settings, inputs])", "sort the keys"),
+                ("json.dumps(sorted(settings)) + str(inputs)", "hash the values"),
+                (
+                    "json.dumps([sorted(settings.values()), inputs])",
+                    "names of the settings",
+                ),
+                ("json.dumps(settings, sort_keys=True)", "inputs do not count"),
+                (
+                    "json.dumps([settings, sorted(inputs)], sort_keys=True)",
+                    "changed places",
+                ),
+                (
+                    'json.dumps(settings, sort_keys=True) + "".join(inputs)',
+                    "must stand between them",
+                ),
+                (
+                    "json.dumps({k: str(v) for k, v in settings.items()}, "
+                    "sort_keys=True) + str(inputs)",
+                    "keep the types apart",
+                ),
+                ("str(random.random())", "two fingerprints"),
+            )
+        )
+        + (
+            WrongAnswer(
+                "def fingerprint(settings, inputs):\n"
+                "    text = json.dumps([settings, inputs], sort_keys=True)\n"
+                "    return hashlib.sha256(text.encode()).hexdigest()[:4]",
+                "collides by accident",
+            ),
+            WrongAnswer(
+                "def fingerprint(settings, inputs):\n    return 1", "Return a string"
+            ),
+        ),
+    ),
+    Exercise(
+        id="29.3",
+        title="Find the leaks",
+        name="leaks",
+        check=check_leaks,
+        hints=(
+            "Two texts are one review when tokenise gives the same words for both.",
+            "Make a set of what the test texts are, then look up each training text.",
+            'A list cannot stand in a set: tuple(tokenise(text)) or " ".join(...) can.',
+        ),
+        solution="""
+def leaks(train_texts, test_texts):
+    known = {tuple(tokenise(text)) for text in test_texts}
+    return [i for i, text in enumerate(train_texts) if tuple(tokenise(text)) in known]
+""",
+        wrong=tuple(
+            WrongAnswer(f"def leaks(train_texts, test_texts):\n    {body}", reason)
+            for body, reason in (
+                (
+                    "return [i for i, t in enumerate(train_texts) if t in test_texts]",
+                    "not their characters",
+                ),
+                (
+                    "w = lambda t: [x.strip('.,!') for x in t.lower().split()]; "
+                    "k = [w(t) for t in test_texts]; "
+                    "return [i for i, t in enumerate(train_texts) if w(t) in k]",
+                    "use tokenise",
+                ),
+                (
+                    "k = [sorted(tokenise(t)) for t in test_texts]; return [i for i, "
+                    "t in enumerate(train_texts) if sorted(tokenise(t)) in k]",
+                    "do not sort them",
+                ),
+                (
+                    "return [i for t in test_texts for i, s in "
+                    "enumerate(train_texts) if tokenise(s) == tokenise(t)]",
+                    "counts once",
+                ),
+                ("return 2", "as a list"),
+                ("return [0, 4]", "in the same order"),
+            )
+        ),
+    ),
+    Exercise(
+        id="29.4",
+        title="Four pipelines with a fault",
+        name="faults",
+        check=check_faults,
+        hints=(
+            "Ask for each log: what is the first line that cannot be right?",
+            "A result that arrives in no time was not computed.",
+            "Where two runs part tells what they did not share from there on.",
+        ),
+        solution="""
+faults = {
+    "A": "writes in place",
+    "B": "settings not hashed",
+    "C": "seeded once",
+    "D": "two tokenisers",
+}
+""",
+        wrong=tuple(
+            WrongAnswer("faults = " + json.dumps(_FAULTS | change), reason)
+            for change, reason in (
+                ({"A": "seeded once", "C": "writes in place"}, "Look at A"),
+                ({"B": "two tokenisers", "D": "settings not hashed"}, "Look at B"),
+                ({"C": "two tokenisers", "D": "seeded once"}, "Look at C"),
+                ({"D": "writes in place"}, "Look at D"),
+                ({"A": "gremlins"}, "is not one of the faults"),
+            )
+        )
+        + (WrongAnswer('faults = "A"', "has the keys"),),
+    ),
+    Exercise(
+        id="29.5",
+        title="A loop that cannot be killed",
+        name="survivor",
+        check=check_survivor,
+        hints=(
+            "On the disk must stand: how many steps are done, and the state then.",
+            "Read the file if it exists; go on from its step; after every step write "
+            "a .part file and os.replace it onto the right name.",
+            "state, done = json.loads(path.read_text()) if path.exists() else (1, 0)",
+        ),
+        solution="""
+def survivor(folder, steps, update):
+    path, aside = folder / "state.json", folder / "state.part"
+    state, done = json.loads(path.read_text()) if path.exists() else (1, 0)
+    for step in range(done, steps):
+        state = update(state, step)
+        aside.write_text(json.dumps([state, step + 1]))
+        os.replace(aside, path)
+    return state
+""",
+        wrong=(
+            WrongAnswer(
+                "def survivor(folder, steps, update):\n"
+                "    state = 1\n"
+                "    for step in range(steps):\n"
+                "        state = update(state, step)\n"
+                "    return state",
+                "go on from the last step",
+            ),
+            WrongAnswer(
+                "def survivor(folder, steps, update):\n"
+                "    path, state = folder / 'state.json', 1\n"
+                "    if path.exists():\n"
+                "        return json.loads(path.read_text())\n"
+                "    for step in range(steps):\n"
+                "        state = update(state, step)\n"
+                "    path.write_text(json.dumps(state))\n"
+                "    return state",
+                "go on from the last step",
+            ),
+            WrongAnswer(
+                "def survivor(folder, steps, update):\n"
+                "    path = folder / 'state.json'\n"
+                "    state = json.loads(path.read_text()) if path.exists() else 1\n"
+                "    for step in range(steps):\n"
+                "        state = update(state, step)\n"
+                "        path.write_text(json.dumps(state))\n"
+                "    return state",
+                "together with the number of steps",
+            ),
+            WrongAnswer(
+                "def survivor(folder, steps, update):\n"
+                "    path = folder / 'state.json'\n"
+                "    state, done = json.loads(path.read_text()) if path.exists() "
+                "else (1, 0)\n"
+                "    for step in range(done, steps):\n"
+                "        state = update(state, step)\n"
+                "        path.write_text(json.dumps([state, step]))\n"
+                "    return state",
+                "together with the number of steps",
+            ),
+            WrongAnswer(
+                "def survivor(folder, steps, update):\n"
+                "    state = 0\n"
+                "    for step in range(steps):\n"
+                "        state = update(state, step)\n"
+                "    return state",
+                "start with state 1",
+            ),
+        ),
+    ),
+]
