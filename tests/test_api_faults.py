@@ -320,12 +320,12 @@ class Load:
 def workers(server):
     """Return the process ids of the workers: children that run this Python's code."""
     psutil = pytest.importorskip("psutil")
-    children = psutil.Process(server.process.pid).children()
-    return {
-        child.pid
-        for child in children
-        if "resource_tracker" not in " ".join(child.cmdline())
-    }
+    found = set()
+    for child in psutil.Process(server.process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is gone too
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 @posix

@@ -646,6 +646,7 @@ def test_requirements_are_exact_and_stand_in_the_closure() -> None:
     def pins(name: str) -> dict[str, str]:
         lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
         rows = [line.split("#")[0].split(";")[0].strip() for line in lines]
+        rows = [re.sub(r"\[[\w,-]+\]", "", row) for row in rows]  # extras
         return dict(row.split("==") for row in rows if row)
 
     closure = pins("constraints.txt")
