@@ -34,10 +34,12 @@ from tools.course import Course, CourseError, Day, load_course  # noqa: E402
 
 _BOOTSTRAP = """\
 # Course setup, the same in every notebook: finds the course, or in Colab fetches it.
+import importlib.metadata
 import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 colab, here, trunk = "google.colab" in sys.modules, Path.cwd(), "common/runtime.py"
@@ -52,6 +54,11 @@ if colab and not (here / "course" / trunk).exists():
         print(f"{{url}} has no release {release}: taking its newest state.")
     if git.returncode:
         raise RuntimeError(f"The course cannot be fetched: {{git.stderr.strip()}}")
+if colab:  # pip may add packages to Colab's own, and replace none of them
+    kept = Path(tempfile.gettempdir(), "colab-packages.txt")
+    own = {{(p.name, p.version) for p in importlib.metadata.distributions()}}
+    kept.write_text("\\n".join(f"{{name}}=={{version}}" for name, version in own))
+    os.environ["PIP_CONSTRAINT"] = str(kept)
 for name in {packages} if colab else []:
     if not importlib.util.find_spec(name):
         subprocess.run([sys.executable, "-m", "pip", "install", "-q", name])
