@@ -328,6 +328,12 @@ def workers(server):
     return found
 
 
+def always_ready(server):
+    """Whether twenty new connections, spread over the workers, all find a model."""
+    found = [httpx.get(server.url + "/ready").status_code for _ in range(20)]
+    return set(found) == {200}
+
+
 @posix
 def test_a_killed_worker_takes_only_its_own_requests_with_it(folder, tmp_path):
     shared = tmp_path / "metrics"
@@ -345,8 +351,13 @@ def test_a_killed_worker_takes_only_its_own_requests_with_it(folder, tmp_path):
             os.kill(min(first), signal.SIGKILL)
             load.more(40)
             until(lambda: len(workers(one) - first) == 1, "a new worker")
+            until(lambda: always_ready(one), "a model in each worker")
+            settled = len(load.statuses) + threads
             load.more(40)
-        assert set(load.statuses) == {200}
+        # The new worker says 503 until it has verified its model, the other never
+        assert set(load.statuses) <= {200, 503}
+        assert set(load.statuses[settled:]) == {200}
+        assert load.statuses.count(200) >= 80
         # Each thread had at most one request at the worker, and may have met its
         # listening socket's last connections
         assert load.broken <= 2 * threads
