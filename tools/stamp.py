@@ -39,7 +39,6 @@ import importlib.util
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 colab, here, trunk = "google.colab" in sys.modules, Path.cwd(), "common/runtime.py"
@@ -55,9 +54,8 @@ if colab and not (here / "course" / trunk).exists():
     if git.returncode:
         raise RuntimeError(f"The course cannot be fetched: {{git.stderr.strip()}}")
 if colab:  # pip may add packages to Colab's own, and replace none of them
-    kept = Path(tempfile.gettempdir(), "colab-packages.txt")
-    own = {{(p.name, p.version) for p in importlib.metadata.distributions()}}
-    kept.write_text("\\n".join(f"{{name}}=={{version}}" for name, version in own))
+    own = {{f"{{p.name}}=={{p.version}}" for p in importlib.metadata.distributions()}}
+    (kept := here / "colab-packages.txt").write_text("\\n".join(own))
     os.environ["PIP_CONSTRAINT"] = str(kept)
 for name in {packages} if colab else []:
     if not importlib.util.find_spec(name):
