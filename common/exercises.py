@@ -299,6 +299,38 @@ def expect_number(
     raise Wrong(otherwise)
 
 
+def expect_causes(
+    answer: Any,
+    causes: Mapping[str, str],
+    reasons: Mapping[str, str],
+    what: str = "causes",
+) -> None:
+    """Judge a diagnosis: which letter has which cause.
+
+    Args:
+        answer: the learner's dictionary; case and spaces do not count.
+        causes: the right one for each letter.
+        reasons: what to look at where a letter is wrong, told in this order, one
+            at a time.
+        what: how the notebook calls them, "causes" or "faults".
+
+    Raises:
+        Wrong: not a dictionary with these letters, a cause that is none of them, or
+            a letter with the wrong one.
+    """
+    if not isinstance(answer, dict) or set(answer) != set(causes):
+        keys = ", ".join(f'"{letter}"' for letter in causes)
+        raise Wrong(f"Answer with a dictionary that has the keys {keys}.")
+    given = {letter: " ".join(str(answer[letter]).lower().split()) for letter in answer}
+    unknown = set(given.values()) - set(causes.values())
+    if unknown:
+        known = ", ".join(f'"{cause}"' for cause in sorted(causes.values()))
+        raise Wrong(f"{sorted(unknown)[0]!r} is not one of the {what}: {known}.")
+    for letter, reason in reasons.items():
+        if given[letter] != causes[letter]:
+            raise Wrong(f"Look at {letter} again. {reason}")
+
+
 def expect_close(
     got: Any,
     want: Any,

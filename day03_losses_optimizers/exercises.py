@@ -9,6 +9,7 @@ from common.exercises import (
     Wrong,
     WrongAnswer,
     choice,
+    expect_causes,
     expect_close,
     expect_number,
 )
@@ -126,22 +127,13 @@ _CAUSES = {
 
 
 def check_diagnosis(answer):
-    if not isinstance(answer, dict) or set(answer) != set(_CAUSES):
-        raise Wrong('Answer with a dictionary that has the keys "A", "B", "C", "D".')
-    given = {letter: " ".join(str(answer[letter]).lower().split()) for letter in answer}
-    unknown = set(given.values()) - set(_CAUSES.values())
-    if unknown:
-        causes = ", ".join(f'"{cause}"' for cause in sorted(_CAUSES.values()))
-        raise Wrong(f"{sorted(unknown)[0]!r} is not one of the causes: {causes}.")
     why = {
         "C": "C rises steadily, without a jump: each step makes it a little worse.",
         "B": "B goes down all the time, steadily, only far too slowly.",
         "D": "D leaps up within the first steps and never comes back down to learn.",
         "A": "A stays calmly at ln 10: its images say nothing about its labels.",
     }
-    for letter, reason in why.items():
-        if given[letter] != _CAUSES[letter]:
-            raise Wrong(f"Look at {letter} again. {reason}")
+    expect_causes(answer, _CAUSES, why)
     return "Before you tune anything, look at the first fifty losses on a log axis."
 
 

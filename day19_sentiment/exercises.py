@@ -7,6 +7,7 @@ from common.exercises import (
     Wrong,
     WrongAnswer,
     choice,
+    expect_causes,
     expect_close,
     expect_number,
 )
@@ -92,13 +93,6 @@ _FAULTS = {
 
 
 def check_diagnosis(answer):
-    if not isinstance(answer, dict) or set(answer) != set(_FAULTS):
-        raise Wrong('Answer with a dictionary that has the keys "A", "B", "C", "D".')
-    given = {letter: " ".join(str(answer[letter]).lower().split()) for letter in answer}
-    unknown = set(given.values()) - set(_FAULTS.values())
-    if unknown:
-        faults = ", ".join(f'"{fault}"' for fault in sorted(_FAULTS.values()))
-        raise Wrong(f"{sorted(unknown)[0]!r} is not one of the faults: {faults}.")
     why = {
         "B": "B never gives less than 0.5, nor more than 0.73: which function maps "
         "[0, 1] to that range?",
@@ -108,9 +102,7 @@ def check_diagnosis(answer):
         "A": "A knows its words and spreads its answers, yet it hardly beats guessing: "
         "it reads other words than the ones that were written.",
     }
-    for letter, reason in why.items():
-        if given[letter] != _FAULTS[letter]:
-            raise Wrong(f"Look at {letter} again. {reason}")
+    expect_causes(answer, _FAULTS, why, "faults")
     return "None of the four raises an error: only a measurement on known texts tells."
 
 

@@ -7,6 +7,7 @@ from common.exercises import (
     Wrong,
     WrongAnswer,
     choice,
+    expect_causes,
     expect_number,
 )
 
@@ -112,22 +113,13 @@ _CAUSES = {
 
 
 def check_diagnosis(answer):
-    if not isinstance(answer, dict) or set(answer) != set(_CAUSES):
-        raise Wrong('Answer with a dictionary that has the keys "A", "B", "C", "D".')
-    given = {letter: " ".join(str(answer[letter]).lower().split()) for letter in answer}
-    unknown = set(given.values()) - set(_CAUSES.values())
-    if unknown:
-        causes = ", ".join(f'"{cause}"' for cause in sorted(_CAUSES.values()))
-        raise Wrong(f"{sorted(unknown)[0]!r} is not one of the causes: {causes}.")
     why = {
         "C": "C grows and grows: every request joins a queue that never gets shorter.",
         "A": "A grows at first and then stays: something keeps the queue from growing.",
         "D": "D has triangles: behind each stall a queue stands, and drains.",
         "B": "B has single slow points and nothing behind them: nobody was sending.",
     }
-    for letter, reason in why.items():
-        if given[letter] != _CAUSES[letter]:
-            raise Wrong(f"Look at {letter} again. {reason}")
+    expect_causes(answer, _CAUSES, why)
     return "A dot where a triangle should be is how coordinated omission looks."
 
 
