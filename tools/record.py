@@ -102,7 +102,12 @@ def record_day(course: Course, day: Day, budget: str) -> list[str]:
         now.metadata["record"] = {key: new[key] for key in NOTED}
         files |= _figures(folder, now)
     recorded = {day.folder: stamp.Recorded(after, sha)}
-    texts, _ = stamp.stamped(course, recorded, {path: now})
+    try:
+        texts, _ = stamp.stamped(course, recorded, {path: now})
+    except stamp.StampError as problem:  # in a text that was edited meanwhile
+        raise NotRecorded(
+            f"{problem} The executed copy is {_keep_aside(course, day, budget, ran)}."
+        ) from None
     texts[path] = notebooks.dump(now)
     texts[folder / "results.json"] = results.dump(after)
     if (size := len(texts[path].encode())) > notebooks.MAX_BYTES:
