@@ -163,7 +163,7 @@ class Lesson:
             "backend": "tensorflow",
             "versions": {"keras": "3.15.1"},
             "date": "2026-11-22",
-            "code_sha256": results.code_sha256(self.notebook_path, root),
+            "code_sha256": results.code_hashes(self.notebook_path, root)["full"],
         }
         content = {"day": 1, "records": [one], "benchmarks": []}
         (self.path / "results.json").write_text(results.dump(content), encoding="utf-8")

@@ -93,9 +93,8 @@ def test_a_run_is_recorded_with_everything_a_reader_needs(recorded_once):
     assert one["budget"] == "full"
     assert one["metrics"]["test_accuracy"] == {"mean": 0.981, "std": 0.001, "seeds": 3}
     assert one["seconds"] > 0
-    assert one["code_sha256"] == results.code_sha256(
-        results.notebook_path(root / miniature.DAY), root
-    )
+    hashes = results.code_hashes(results.notebook_path(root / miniature.DAY), root)
+    assert one["code_sha256"] == hashes["full"]
     assert content["benchmarks"][0]["ratio"] == 0.4
     readme = (root / miniature.DAY / "README.md").read_text(encoding="utf-8")
     assert "98.1 % ± 0.1" in readme

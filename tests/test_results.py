@@ -16,6 +16,7 @@ import common
 from common import results
 
 SHA, OTHER_SHA = "a" * 64, "b" * 64
+HASHES, OTHER_HASHES = ({"full": sha, "quick": sha} for sha in (SHA, OTHER_SHA))
 
 
 @dataclass
@@ -319,7 +320,7 @@ def test_a_current_record_comes_before_a_full_one(full_sha, quick_sha, best):
         one_record(code_sha256=full_sha),
         one_record(budget="quick", code_sha256=quick_sha),
     )
-    found = results.best_record(content, SHA)
+    found = results.best_record(content, HASHES)
     assert (found.record["budget"], found.current) == best
 
 
@@ -327,12 +328,12 @@ def test_of_two_kinds_of_device_the_newer_record_counts():
     older = one_record(device="GPU, Tesla T4", date="2026-11-20")
     newer = one_record(date="2026-11-22")
     for content in (results_of(older, newer), results_of(newer, older)):
-        assert results.best_record(content, SHA).record is newer
+        assert results.best_record(content, HASHES).record is newer
 
 
 def test_without_a_record_there_is_no_best_one():
-    assert results.best_record(results_of(), SHA) is None
-    assert results.best_record(results_of(one_record()), SHA, budget="quick") is None
+    assert results.best_record(results_of(), HASHES) is None
+    assert results.best_record(results_of(one_record()), HASHES, budget="quick") is None
 
 
 def test_targets_are_bounds_from_the_right_side():
@@ -364,11 +365,11 @@ def test_targets_are_bounds_from_the_right_side():
 
 
 def test_a_day_without_records_says_so():
-    table = results.render_table(results_of(), SHA)
+    table = results.render_table(results_of(), HASHES)
     assert "full (not recorded yet)" in table
     assert "quick (not recorded yet)" in table
-    assert results.headline(results_of(), SHA) == "not recorded yet"
-    assert results.render_value(results_of(), SHA, "full.test_accuracy") == (
+    assert results.headline(results_of(), HASHES) == "not recorded yet"
+    assert results.render_value(results_of(), HASHES, "full.test_accuracy") == (
         "not recorded yet"
     )
 
@@ -376,16 +377,16 @@ def test_a_day_without_records_says_so():
 def test_a_stale_record_is_marked_wherever_it_is_shown():
     content = results_of(one_record(code_sha256=OTHER_SHA))
     for text in (
-        results.render_table(content, SHA),
-        results.headline(content, SHA),
-        results.render_value(content, SHA, "full.test_accuracy"),
-        results.render_expected("", content, SHA),
+        results.render_table(content, HASHES),
+        results.headline(content, HASHES),
+        results.render_value(content, HASHES, "full.test_accuracy"),
+        results.render_expected("", content, HASHES),
     ):
         assert results.STALE in text
     for text in (
-        results.render_table(content, OTHER_SHA),
-        results.headline(content, OTHER_SHA),
-        results.render_value(content, OTHER_SHA, "full.test_accuracy"),
+        results.render_table(content, OTHER_HASHES),
+        results.headline(content, OTHER_HASHES),
+        results.render_value(content, OTHER_HASHES, "full.test_accuracy"),
     ):
         assert results.STALE not in text
 
@@ -393,7 +394,7 @@ def test_a_stale_record_is_marked_wherever_it_is_shown():
 def test_the_table_shows_every_metric_in_words_with_its_seeds():
     quick = one_record(budget="quick", metrics={"plain_accuracy": VALUE})
     content = results_of(one_record(), quick, benchmarks=[ONE_BENCHMARK])
-    table = results.render_table(content, SHA)
+    table = results.render_table(content, HASHES)
     rows = [re.split(r" *\| *", line.strip("| ")) for line in table.splitlines()]
     first = results.METRICS["test_accuracy"].description
     assert rows[0] == ["full", "quick"]
@@ -407,7 +408,7 @@ def test_the_table_shows_every_metric_in_words_with_its_seeds():
 
 def test_two_kinds_of_device_have_a_column_each():
     gpu = one_record(device="GPU, Tesla T4")
-    table = results.render_table(results_of(one_record(), gpu), SHA)
+    table = results.render_table(results_of(one_record(), gpu), HASHES)
     assert table.splitlines()[0] == (
         "| | full, CPU | full, GPU | quick (not recorded yet) |"
     )
@@ -415,14 +416,14 @@ def test_two_kinds_of_device_have_a_column_each():
 
 def test_a_quick_headline_says_what_it_stands_on():
     content = results_of(one_record(budget="quick"))
-    assert results.headline(content, SHA, words=False) == (
+    assert results.headline(content, HASHES, words=False) == (
         "98.31 % ± 0.06 (quick run, CPU, 2 cores)"
     )
 
 
 def test_the_header_keeps_the_rows_of_its_author():
     header = "| | |\n| --- | --- |\n| You will | read |\n| It takes | an age |"
-    table = results.render_expected(header, results_of(one_record()), SHA)
+    table = results.render_expected(header, results_of(one_record()), HASHES)
     assert table.splitlines() == [
         "| | |",
         "| --- | --- |",
@@ -430,7 +431,7 @@ def test_the_header_keeps_the_rows_of_its_author():
         "| It takes | 1 min 24 s (full, CPU, 2 cores) |",
         "| Recorded result | 98.31 % ± 0.06 test accuracy of the day's model |",
     ]
-    assert results.render_expected(table, results_of(one_record()), SHA) == table
+    assert results.render_expected(table, results_of(one_record()), HASHES) == table
 
 
 def test_single_values_can_be_asked_for():
@@ -445,10 +446,10 @@ def test_single_values_can_be_asked_for():
         "benchmark.scratch_epoch_over_keras_epoch": "0.40×",
         "benchmark:scratch_epoch_over_keras_epoch": "0.40×",
     }.items():
-        assert results.render_value(content, SHA, key) == text
+        assert results.render_value(content, HASHES, key) == text
     for wrong in ("test_accuracy", "full.accuracy", "smoke.test_accuracy"):
         with pytest.raises(results.ResultsError):
-            results.render_value(content, SHA, wrong)
+            results.render_value(content, HASHES, wrong)
 
 
 # --- The hash of the code ------------------------------------------------------------
@@ -485,14 +486,14 @@ def trunk(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source, encoding="utf-8")
 
-    def sha(cells=CELLS, edit=None):
+    def sha(cells=CELLS, edit=None, budget="full"):
         if edit is not None:
             name, old, new = edit
             path = tmp_path / "common" / f"{name}.py"
             source = path.read_text(encoding="utf-8")
             assert old in source
             path.write_text(source.replace(old, new), encoding="utf-8")
-        return results.code_sha256_of_cells(cells, tmp_path)
+        return results.code_sha256(cells, budget, tmp_path)
 
     return sha
 
@@ -552,6 +553,36 @@ def test_of_a_cell_only_the_code_counts(trunk, cells, same):
     assert (trunk(cells) == trunk()) is same
 
 
+def test_of_a_budget_only_its_own_value_counts(trunk):
+    """Whoever shortens the smoke run does not make a full record look old."""
+
+    def cells(smoke=1, quick=2, full=3, call="budget"):
+        return [f"n = {call}(\n    smoke={smoke}, quick={quick}, full={full})"]
+
+    for call in ("budget", "runtime.budget"):
+        full, quick = (trunk(cells(call=call), budget=one) for one in ("full", "quick"))
+        assert full != quick
+        assert trunk(cells(smoke=7, call=call)) == full
+        assert trunk(cells(quick=7, call=call)) == full
+        assert trunk(cells(full=7, call=call)) != full
+        assert trunk(cells(smoke=7, call=call), budget="quick") == quick
+        assert trunk(cells(quick=7, call=call), budget="quick") != quick
+    nested = [
+        "n = budget(smoke=budget(smoke=1, quick=2, full=3), quick=2, full=[3, 4])"
+    ]
+    assert trunk(nested) == trunk(["n = [3, 4]"])
+    other = cells(call="spend")
+    assert trunk(other) != trunk(cells(smoke=7, call="spend"))
+    module = (
+        "runtime",
+        "return tool.used()",
+        "return budget(smoke=1, quick=2, full=3)",
+    )
+    before = trunk(edit=module)
+    assert trunk(edit=("runtime", "smoke=1", "smoke=5")) == before
+    assert trunk(edit=("runtime", "full=3", "full=5")) != before
+
+
 def test_a_cell_of_commands_counts_as_it_is_written(trunk):
     shell = ["%%bash\ndvc add data\n"]
     assert trunk(shell) != trunk(["%%bash\ndvc add date\n"])
@@ -569,7 +600,7 @@ def test_the_hash_is_the_same_on_every_python(trunk):
         "match x:\n    case {'a': [1, *_]} | None: pass",
         "lambda: (yield)\nx[1:2, ...] = -0.0, 1j, True, None, ()",
     ]
-    assert results.code_sha256_of_cells(cells, Path()) == KNOWN_HASH
+    assert results.code_sha256(cells, "full", Path()) == KNOWN_HASH
 
 
 KNOWN_HASH = "6c6ab170164cb79a8933a25658493190d5a653ed2399af7541594de777db9ff2"
@@ -578,17 +609,17 @@ KNOWN_HASH = "6c6ab170164cb79a8933a25658493190d5a653ed2399af7541594de777db9ff2"
 def test_a_notebook_is_hashed_without_text_outputs_and_bootstrap(tmp_path):
     course = miniature.build(tmp_path)
     path = course.notebook(course.days[0])
-    before = results.code_sha256(path, tmp_path)
+    before = results.code_hashes(path, tmp_path)
     notebook = json.loads(path.read_text(encoding="utf-8"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     notebook["cells"][0]["source"] = "# Another title"
     code[0]["source"] = "another bootstrap"
     code[1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x"}]
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    assert results.code_sha256(path, tmp_path) == before
+    assert results.code_hashes(path, tmp_path) == before
     code[1]["source"] += "\nx = 1"
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    assert results.code_sha256(path, tmp_path) != before
+    assert results.code_hashes(path, tmp_path) != before
 
 
 # --- record(), as a notebook calls it ------------------------------------------------
@@ -618,7 +649,7 @@ def test_a_learners_run_writes_nothing(runtime, tmp_path, monkeypatch):
 def test_a_learners_run_is_shown_beside_the_record(runtime, tmp_path, monkeypatch):
     course = miniature.build(tmp_path)
     day = course.days[0]
-    sha = results.code_sha256(course.notebook(day), tmp_path)
+    sha = results.code_hashes(course.notebook(day), tmp_path)["full"]
     content = results_of(one_record(code_sha256=sha), benchmarks=[ONE_BENCHMARK])
     path = course.folder(day) / "results.json"
     path.write_text(results.dump(content), encoding="utf-8")

@@ -33,7 +33,7 @@ def course(tmp_path):
     """A stamped course with a record, as `make record` leaves it."""
     course = miniature.build(tmp_path)
     day = course.days[0]
-    sha = results.code_sha256(course.notebook(day), tmp_path)
+    sha = results.code_hashes(course.notebook(day), tmp_path)["full"]
     content = {"day": 1, "records": [RECORD | {"code_sha256": sha}], "benchmarks": []}
     write(course.folder(day) / "results.json", results.dump(content))
     miniature.restamp(tmp_path)

@@ -27,6 +27,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,29 +80,29 @@ def record_day(course: Course, day: Day, budget: str) -> list[str]:
     if not path.is_file():
         raise NotRecorded(f"{day.folder} does not exist yet.")
     before = results.load(folder)
-    sha = results.code_sha256(path, course.root)
+    hashes = results.code_hashes(path, course.root)
     ran = notebooks.read(path)
     stamp.stamped(course)  # a broken marker or file shows now, not after the run
     with tempfile.TemporaryDirectory(prefix="record-") as scratch:
         handover, seconds = run(course, day, budget, ran, Path(scratch))
     refuse_bad_outputs(ran)
     now = notebooks.read(path)
-    if not _same_code(course, path, sha, now, ran):
+    if not _same_code(course, path, hashes, now, ran):
         raise NotRecorded(
             f"The code of {day.folder} changed while it ran; the executed copy is "
             f"{_keep_aside(course, day, budget, ran)}."
         )
-    after = results.add(before, handover, seconds=seconds, code_sha=sha)
+    after = results.add(before, handover, seconds=seconds, code_sha=hashes[budget])
     kind = {key: handover["record"][key] for key in ("budget", "device")}
     new = next(one for one in after["records"] if kind.items() <= one.items())
-    best = results.best_record(after, sha).record
+    best = results.best_record(after, hashes).record
     files: dict[Path, bytes | None] = {}
     if best == new:
         _take_outputs(ran, now)
         notebooks.number_outputs(now)
         now.metadata["record"] = {key: new[key] for key in NOTED}
         files |= _figures(folder, now)
-    recorded = {day.folder: stamp.Recorded(after, sha)}
+    recorded = {day.folder: stamp.Recorded(after, hashes)}
     try:
         texts, _ = stamp.stamped(course, recorded, {path: now})
     except stamp.StampError as problem:  # in a text that was edited meanwhile
@@ -251,11 +252,15 @@ def refuse_bad_outputs(notebook: NotebookNode) -> None:
 
 
 def _same_code(
-    course: Course, path: Path, sha: str, now: NotebookNode, ran: NotebookNode
+    course: Course,
+    path: Path,
+    hashes: Mapping[str, str],
+    now: NotebookNode,
+    ran: NotebookNode,
 ) -> bool:
     """Return whether the code in the course is still the code that ran."""
     same_cells = len(_code_cells(now)) == len(_code_cells(ran))
-    return same_cells and results.code_sha256(path, course.root) == sha
+    return same_cells and results.code_hashes(path, course.root) == hashes
 
 
 def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:

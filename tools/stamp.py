@@ -130,10 +130,10 @@ def stamped(
 
 
 class Recorded(NamedTuple):
-    """A day's results and the hash of its notebook's code as it stands."""
+    """A day's results and the hashes of its notebook's code as it stands."""
 
     results: dict
-    code_sha: str
+    hashes: dict[str, str]
 
 
 class Stamper:
@@ -148,7 +148,7 @@ class Stamper:
         if day.folder not in self._recorded:
             self._recorded[day.folder] = Recorded(
                 results.load(self.course.folder(day)),
-                results.code_sha256(self.course.notebook(day), self.course.root),
+                results.code_hashes(self.course.notebook(day), self.course.root),
             )
         return self._recorded[day.folder]
 

@@ -24,7 +24,7 @@ changed, the record is shown as "recorded for an earlier version".
     words     numbers and tables as a reader sees them
 """
 
-from common.results.code import code_sha256, code_sha256_of_cells
+from common.results.code import code_hashes, code_sha256
 from common.results.files import (
     NOT_RECORDED,
     RECORDED_BUDGETS,
@@ -75,8 +75,8 @@ __all__ = [
     "add",
     "benchmark",
     "best_record",
+    "code_hashes",
     "code_sha256",
-    "code_sha256_of_cells",
     "day_number",
     "device_kind",
     "dump",

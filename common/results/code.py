@@ -11,56 +11,77 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import ROOT
+from common.results.files import RECORDED_BUDGETS
 
 _BOOKKEEPING = ("common.results", "common.exercises")
 """Left out of the hash: they write numbers down or mark answers, and change none."""
 
 
-def code_sha256(notebook: Path, root: Path | None = None) -> str:
-    """Return the hash of the code behind a notebook's results.
+def code_hashes(notebook: Path, root: Path | None = None) -> dict[str, str]:
+    """Return the hash of the code behind a notebook's results, for each budget.
 
     It covers the notebook's code cells without the bootstrap cell, and of the modules
     of common/ that they import, directly or through another, every definition that
     they can reach by name. Comments, docstrings, layout and stored outputs do not
     count; nor does a helper that another day uses. Whoever extends the trunk for
-    Day 12 does not make Day 1's record look old.
+    Day 12 does not make Day 1's record look old. Of `budget(smoke=…, quick=…, full=…)`
+    only the value of the budget in question counts: whoever shortens the smoke run
+    does not make a full record look old either.
 
     Args:
         notebook: path of the .ipynb file.
         root: the course's root; by default the one this module belongs to.
+
+    Returns:
+        {"full": …, "quick": …}, each a SHA-256 in hexadecimal.
     """
     cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-    return code_sha256_of_cells(
-        (
-            "".join(cell["source"])
-            for cell in cells
-            if cell["cell_type"] == "code"
-            and "bootstrap" not in cell.get("metadata", {}).get("tags", ())
-        ),
-        root,
-    )
+    sources = [
+        "".join(cell["source"])
+        for cell in cells
+        if cell["cell_type"] == "code"
+        and "bootstrap" not in cell.get("metadata", {}).get("tags", ())
+    ]
+    return {name: code_sha256(sources, name, root) for name in RECORDED_BUDGETS}
 
 
-def code_sha256_of_cells(sources: Iterable[str], root: Path | None = None) -> str:
-    """Return `code_sha256` for the sources of a notebook's code cells."""
+def code_sha256(sources: Iterable[str], budget: str, root: Path | None = None) -> str:
+    """Return what `code_hashes` says for one budget, for a notebook's code cells."""
     digest = hashlib.sha256()
     trees = []
     for source in sources:
-        tree = _parsed(source)
+        tree = _parsed(source, budget)
         # A cell of shell commands or magics counts as it is written.
         text = source.strip() if tree is None else _essence(tree)
-        trees.append(tree or ast.parse(_without_magics(source)))
+        trees.append(tree or _parsed(_without_magics(source), budget))
         digest.update(text.encode() + b"\0")
-    for text in _reached(trees, ROOT if root is None else Path(root)):
+    reached = _reached(trees, ROOT if root is None else Path(root), budget)
+    for text in reached:
         digest.update(text.encode() + b"\0")
     return digest.hexdigest()
 
 
-def _parsed(source: str) -> ast.Module | None:
+def _parsed(source: str, budget: str = "") -> ast.Module | None:
+    """Return the syntax tree as a budget sees it, None for what is not Python."""
     try:
-        return ast.parse(source)
+        return _AsBudgeted(budget).visit(ast.parse(source))
     except (SyntaxError, ValueError):
         return None
+
+
+class _AsBudgeted(ast.NodeTransformer):
+    """Replaces each `budget(smoke=a, quick=b, full=c)` by the value of one budget."""
+
+    def __init__(self, budget: str):
+        self.budget = budget
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        values = {keyword.arg: keyword.value for keyword in node.keywords}
+        if name == "budget" and not node.args:
+            return values.get(self.budget, node)
+        return node
 
 
 def _without_magics(source: str) -> str:
@@ -115,7 +136,7 @@ class _Statement(NamedTuple):
     imports: frozenset[str]
 
 
-def _reached(cells: Sequence[ast.AST], root: Path) -> list[str]:
+def _reached(cells: Sequence[ast.AST], root: Path, budget: str) -> list[str]:
     """Return the text of every definition in common/ that notebook cells can reach.
 
     Names are followed by their spelling, wherever they stand, in strings as well:
@@ -132,7 +153,7 @@ def _reached(cells: Sequence[ast.AST], root: Path) -> list[str]:
             name = waiting.pop()
             if name in modules or name.startswith(_BOOKKEEPING):
                 continue
-            modules[name], imported = _read_module(name, root)
+            modules[name], imported = _read_module(name, root, budget)
             waiting += imported
 
     for cell in cells:
@@ -152,9 +173,12 @@ def _reached(cells: Sequence[ast.AST], root: Path) -> list[str]:
     return sorted(reached)
 
 
-def _read_module(name: str, root: Path) -> tuple[list[_Statement], set[str]]:
+def _read_module(
+    name: str, root: Path, budget: str
+) -> tuple[list[_Statement], set[str]]:
     """Return a module's top-level statements, and what importing it imports."""
-    tree = ast.parse(_module_file(name, root).read_text(encoding="utf-8"))
+    source = _module_file(name, root).read_text(encoding="utf-8")
+    tree = _AsBudgeted(budget).visit(ast.parse(source))
     statements, imported = [], set()
     for node in tree.body:
         if _is_docstring(node) or _is_for_type_checkers(node):

@@ -232,13 +232,13 @@ class Best(NamedTuple):
 
 
 def best_record(
-    results: Mapping[str, Any], code_sha: str, budget: str | None = None
+    results: Mapping[str, Any], hashes: Mapping[str, str], budget: str | None = None
 ) -> Best | None:
     """Return the best record: a current one before a stale one, full before quick.
 
     Args:
         results: what `load` returned.
-        code_sha: `code_sha256` of the notebook as it stands.
+        hashes: `code_hashes` of the notebook as it stands.
         budget: only records of this budget.
     """
     candidates = [one for one in results["records"] if budget in (None, one["budget"])]
@@ -248,11 +248,16 @@ def best_record(
     best = min(
         newest_first,
         key=lambda one: (
-            one["code_sha256"] != code_sha,
+            not is_current(one, hashes),
             RECORDED_BUDGETS.index(one["budget"]),
         ),
     )
-    return Best(best, best["code_sha256"] == code_sha)
+    return Best(best, is_current(best, hashes))
+
+
+def is_current(one: Mapping[str, Any], hashes: Mapping[str, str]) -> bool:
+    """Return whether the code of a record is still the notebook's."""
+    return one["code_sha256"] == hashes.get(one["budget"])
 
 
 def benchmark(results: Mapping[str, Any], name: str) -> float | None:

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from common import ROOT
-from common.results.code import code_sha256
+from common.results.code import code_hashes
 from common.results.files import (
     SOURCES,
     STALE,
@@ -194,7 +194,7 @@ def _recorded_beside_this_run(runtime: ModuleType) -> tuple[dict, Best] | None:
         return None
     try:
         results = load(day)
-        best = best_record(results, code_sha256(notebook_path(day)))
+        best = best_record(results, code_hashes(notebook_path(day)))
     except ResultsError as reason:
         print(f"The recorded results cannot be read: {reason}")
         return None

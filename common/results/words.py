@@ -14,6 +14,7 @@ from common.results.files import (
     benchmark,
     best_record,
     device_kind,
+    is_current,
     rank,
 )
 from common.results.names import METRICS, ResultsError, known_benchmark, known_metric
@@ -86,9 +87,9 @@ _PACKAGES = {
 }
 
 
-def render_table(results: Mapping[str, Any], code_sha: str) -> str:
+def render_table(results: Mapping[str, Any], hashes: Mapping[str, str]) -> str:
     """Return the README's table of a day: every metric, every record, in Markdown."""
-    columns = _columns(results["records"], code_sha)
+    columns = _columns(results["records"], hashes)
     recorded = [one for one in columns.values() if one is not None]
     rows = {
         metric.description: [_of_metric(one, name) for one in columns.values()]
@@ -125,7 +126,7 @@ _FACTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def _columns(
-    records: Sequence[dict[str, Any]], code_sha: str
+    records: Sequence[dict[str, Any]], hashes: Mapping[str, str]
 ) -> dict[str, dict[str, Any] | None]:
     """Return heading and record of every column; a budget without one has a column."""
     columns: dict[str, dict[str, Any] | None] = {}
@@ -133,7 +134,7 @@ def _columns(
         found = [one for one in records if one["budget"] == budget]
         for one in found:
             kind = f", {device_kind(one).upper()}" if len(found) > 1 else ""
-            mark = "" if one["code_sha256"] == code_sha else f" ({STALE})"
+            mark = "" if is_current(one, hashes) else f" ({STALE})"
             columns[f"{budget}{kind}{mark}"] = one
         if not found:
             columns[f"{budget} ({NOT_RECORDED})"] = None
@@ -153,14 +154,14 @@ def _of_metric(one: Mapping[str, Any] | None, name: str) -> str:
 def render_expected(
     header: str,
     results: Mapping[str, Any],
-    code_sha: str,
+    hashes: Mapping[str, str],
 ) -> str:
     """Return a day's header table with its two generated rows brought up to date.
 
     Args:
         header: the table as it stands; its other rows (You will, You need) are kept.
         results: what `load` returned.
-        code_sha: `code_sha256` of the notebook as it stands.
+        hashes: `code_hashes` of the notebook as it stands.
     """
     generated = ("It takes", "Recorded result")
     kept = [
@@ -174,18 +175,20 @@ def render_expected(
         [
             *kept,
             _row([generated[0], _times(results)]),
-            _row([generated[1], headline(results, code_sha)]),
+            _row([generated[1], headline(results, hashes)]),
         ]
     )
 
 
-def headline(results: Mapping[str, Any], code_sha: str, words: bool = True) -> str:
+def headline(
+    results: Mapping[str, Any], hashes: Mapping[str, str], words: bool = True
+) -> str:
     """Return the day's recorded result in words, with what it stands on.
 
     `test_accuracy` of the best record; a day without it shows its first metric.
     `words=False` leaves out the metric's name where a table's head says it.
     """
-    best = best_record(results, code_sha)
+    best = best_record(results, hashes)
     if best is None:
         return NOT_RECORDED
     measured = best.record["metrics"]
@@ -201,12 +204,14 @@ def headline(results: Mapping[str, Any], code_sha: str, words: bool = True) -> s
     return f"{text} ({', '.join(remarks)})" if remarks else text
 
 
-def render_value(results: Mapping[str, Any], code_sha: str, key: str) -> str:
+def render_value(
+    results: Mapping[str, Any], hashes: Mapping[str, str], key: str
+) -> str:
     """Return one number for a sentence: "98.3 % ± 0.1".
 
     Args:
         results: what `load` returned.
-        code_sha: `code_sha256` of the notebook as it stands.
+        hashes: `code_hashes` of the notebook as it stands.
         key: "full.test_accuracy", "quick.test_accuracy", "best.test_accuracy",
             "full.seconds", "full.device", "full.date" or "benchmark.<name>".
 
@@ -226,7 +231,7 @@ def render_value(results: Mapping[str, Any], code_sha: str, key: str) -> str:
     }
     if name not in facts:
         known_metric(name)
-    best = best_record(results, code_sha, None if column == "best" else column)
+    best = best_record(results, hashes, None if column == "best" else column)
     if best is None or (name not in facts and name not in best.record["metrics"]):
         return NOT_RECORDED
     if name in facts:
