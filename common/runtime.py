@@ -130,6 +130,9 @@ def steps_per_execution() -> int:
     """Return how many minibatches `fit` should run between two returns to Python.
 
     A small network on a CPU spends more time on starting a step than on the step;
-    several at once save that and change no result. PyTorch can run only one.
+    several at once save that and change no result. PyTorch can run only one; a smoke
+    run has so few steps that preparing several would cost more than it saves.
     """
-    return 1 if keras.backend.backend() == "torch" else 32
+    return (
+        1 if keras.backend.backend() == "torch" else budget(smoke=1, quick=32, full=32)
+    )

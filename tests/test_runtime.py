@@ -74,7 +74,11 @@ def test_quiet_does_not_hide_pythons_errors(capfd):
     assert capfd.readouterr().err == "heard again"
 
 
-@pytest.mark.parametrize(("backend", "steps"), [("tensorflow", 32), ("torch", 1)])
-def test_pytorch_runs_one_step_at_a_time(monkeypatch, backend, steps):
+@pytest.mark.parametrize(
+    ("backend", "budget", "steps"),
+    [("tensorflow", "quick", 32), ("tensorflow", "smoke", 1), ("torch", "quick", 1)],
+)
+def test_pytorch_runs_one_step_at_a_time(monkeypatch, backend, budget, steps):
     monkeypatch.setattr(runtime.keras.backend, "backend", lambda: backend)
+    monkeypatch.setenv("COURSE_BUDGET", budget)
     assert runtime.steps_per_execution() == steps

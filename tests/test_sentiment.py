@@ -428,7 +428,10 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         bundle.write(tmp_path, kind="bigrams", tokenizer=Tokenizer(WORDS, 3))
 
 
-def test_a_model_that_cannot_be_converted_says_why(tmp_path):
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_a_model_that_cannot_be_converted_says_why(tmp_path, monkeypatch, backend):
+    """In this process, or in one of its own where Keras runs on another backend."""
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
     (tmp_path / "model.keras").write_bytes(b"not a model")
     with pytest.raises(BundleError, match=r"cannot be converted to ONNX: .*"):
         export.to_onnx(tmp_path / "model.keras", tmp_path / "model.onnx")

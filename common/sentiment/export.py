@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,9 @@ def load_keras(folder: str | Path) -> SentimentModel:
 
 
 def to_onnx(keras_path: str | Path, onnx_path: str | Path) -> None:
-    """Convert a saved Keras model to ONNX, on TensorFlow, in a process of its own.
+    """Convert a saved Keras model to ONNX, on TensorFlow.
+
+    Where Keras runs on another backend, a process of its own does it.
 
     Args:
         keras_path: an existing .keras file.
@@ -128,28 +131,35 @@ def to_onnx(keras_path: str | Path, onnx_path: str | Path) -> None:
     Raises:
         BundleError: the conversion failed; carries the converter's last line.
     """
-    environment = os.environ | {
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
+    import keras
+
+    paths = os.path.abspath(keras_path), os.path.abspath(onnx_path)
+    if keras.backend.backend() == "tensorflow":
+        try:
+            _convert(*paths)
+        except Exception as error:  # the converter raises whatever it likes
+            raise _not_converted(str(error)) from error
+        return
     run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "common.sentiment.export",
-            os.path.abspath(keras_path),
-            os.path.abspath(onnx_path),
-        ],
+        [sys.executable, "-m", "common.sentiment.export", *paths],
         cwd=common.ROOT,
-        env=environment,
+        env=os.environ
+        | {
+            "KERAS_BACKEND": "tensorflow",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1",
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
     if run.returncode:
-        last = (run.stderr or run.stdout).strip().splitlines()[-1:] or ["no message"]
-        raise BundleError(f"The model cannot be converted to ONNX: {last[0]}")
+        raise _not_converted(run.stderr or run.stdout)
+
+
+def _not_converted(said: str) -> BundleError:
+    last = said.strip().splitlines()[-1:] or ["no message"]
+    return BundleError(f"The model cannot be converted to ONNX: {last[0]}")
 
 
 def export(source: str | Path, target: str | Path) -> Manifest:
@@ -203,12 +213,9 @@ def _convert(keras_path: str, onnx_path: str) -> None:
 
     model = keras.models.load_model(keras_path, compile=False)
     ids = keras.InputSpec(shape=(None, None), dtype="int32", name="ids")
-    model.export(
-        onnx_path,
-        format="onnx",
-        verbose=False,
-        input_signature=[ids],
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the converter's, about NumPy
+        model.export(onnx_path, format="onnx", verbose=False, input_signature=[ids])
 
 
 if __name__ == "__main__":
