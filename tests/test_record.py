@@ -332,6 +332,71 @@ def test_code_that_changed_meanwhile_is_not_recorded(tmp_path, capsys, name):
     assert notebooks.read(tmp_path / kept).cells[DATA].outputs
 
 
+def test_a_text_that_broke_meanwhile_costs_no_run(tmp_path, capsys):
+    """A marker broken in a README during the run: the executed copy is kept aside."""
+    readme = tmp_path / miniature.DAY / "README.md"
+    miniature.build(
+        tmp_path, {WORK: changing(readme, "<!-- /results -->", "<!-- results -->")}
+    )
+    status, said = run(tmp_path, "full", capsys)
+    assert status == 1
+    assert "Not recorded, nothing was changed." in said
+    assert not (tmp_path / miniature.DAY / "results.json").exists()
+    kept = re.search(r"runs/day01_mnist-full-[\d-]+\.ipynb", said)[0]
+    assert notebooks.read(tmp_path / kept).cells[DATA].outputs
+
+
+# --- What one recorded run leaves for another ----------------------------------------
+
+FINDS_AND_LEAVES = """
+import os
+from pathlib import Path
+place = Path(os.environ["COURSE_HOME"]) / "artifacts" / "model"
+found = place.is_dir()
+place.mkdir(parents=True, exist_ok=True)
+(place / "weights").write_text("1")
+accuracies = [0.5 if found else 0.9]
+"""
+
+
+def test_what_a_recorded_run_leaves_the_next_one_finds(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "of the learner"))
+    root = tmp_path / "course"
+    root.mkdir()
+    miniature.build(root, {WORK: FINDS_AND_LEAVES})
+    kept = root / "runs" / "artifacts" / "model" / "weights"
+
+    def recorded_accuracy():
+        status, said = run(root, "full", capsys)
+        assert status == 0, said
+        (one,) = results.load(root / miniature.DAY)["records"]
+        return one["metrics"]["test_accuracy"]["mean"], said
+
+    accuracy, said = recorded_accuracy()
+    assert accuracy == 0.9
+    assert "At hand" not in said
+    assert kept.read_text() == "1"
+    accuracy, said = recorded_accuracy()
+    assert accuracy == 0.5
+    assert "At hand from earlier recorded runs: model" in said
+    assert not (tmp_path / "of the learner").exists()
+
+
+def test_a_run_that_is_refused_leaves_nothing_for_others(tmp_path, capsys):
+    miniature.build(tmp_path, {WORK: FINDS_AND_LEAVES + "\nprint(1 / 0)"})
+    assert run(tmp_path, "full", capsys)[0] == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_artifacts_that_cannot_be_kept_lose_no_record(tmp_path, capsys):
+    miniature.build(tmp_path, {WORK: FINDS_AND_LEAVES})
+    (tmp_path / "runs").write_text("a file in the way")
+    status, said = run(tmp_path, "full", capsys)
+    assert status == 0
+    assert "cannot be kept in runs/" in said
+    assert results.load(tmp_path / miniature.DAY)["records"]
+
+
 # --- Outputs -------------------------------------------------------------------------
 
 

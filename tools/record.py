@@ -76,15 +76,21 @@ def record_day(course: Course, day: Day, budget: str) -> list[str]:
     Raises:
         NotRecorded: the run failed or may not be recorded; no file was changed.
     """
-    path, folder = course.notebook(day), course.folder(day)
-    if not path.is_file():
+    if not course.notebook(day).is_file():
         raise NotRecorded(f"{day.folder} does not exist yet.")
+    with tempfile.TemporaryDirectory(prefix="record-") as scratch:
+        missed = _record_in(Path(scratch), course, day, budget)
+        _keep_artifacts(course, Path(scratch) / "home")
+    return missed
+
+
+def _record_in(scratch: Path, course: Course, day: Day, budget: str) -> list[str]:
+    path, folder = course.notebook(day), course.folder(day)
     before = results.load(folder)
     hashes = results.code_hashes(path, course.root)
     ran = notebooks.read(path)
     stamp.stamped(course)  # a broken marker or file shows now, not after the run
-    with tempfile.TemporaryDirectory(prefix="record-") as scratch:
-        handover, seconds = run(course, day, budget, ran, Path(scratch))
+    handover, seconds = run(course, day, budget, ran, scratch)
     refuse_bad_outputs(ran)
     now = notebooks.read(path)
     if not _same_code(course, path, hashes, now, ran):
@@ -140,6 +146,7 @@ def run(
     copy, home = scratch / "course", scratch / "home"
     _copy_course(course.root, copy, mirror)
     home.mkdir()
+    _hand_artifacts_over(course, home)
     handover = scratch / "handover.json"
     env = os.environ | {
         "COURSE_BUDGET": budget,
@@ -231,6 +238,33 @@ def _copy_course(root: Path, copy: Path, mirror: Path | None) -> None:
         return by_name(folder, names) | data
 
     shutil.copytree(root, copy, ignore=ignore)
+
+
+# A recorded run starts with a course home of its own, so that no file of the person who
+# records slips in. What recorded runs leave for other days stands in runs/artifacts:
+# whoever records Day 19 and then Day 30 serves the model of that very run.
+
+
+def _hand_artifacts_over(course: Course, home: Path) -> None:
+    kept = course.root / "runs" / "artifacts"
+    if kept.is_dir():
+        shutil.copytree(kept, home / "artifacts")
+        names = ", ".join(sorted(path.name for path in kept.iterdir()))
+        print(f"  At hand from earlier recorded runs: {names}", flush=True)
+
+
+def _keep_artifacts(course: Course, home: Path) -> None:
+    made, runs = home / "artifacts", course.root / "runs"
+    if not made.is_dir():
+        return
+    part, kept = runs / ".artifacts.new", runs / "artifacts"
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(made, part)
+        shutil.rmtree(kept, ignore_errors=True)
+        part.rename(kept)
+    except OSError as error:
+        print(f"What the run left for other days cannot be kept in runs/: {error}.")
 
 
 def refuse_bad_outputs(notebook: NotebookNode) -> None:
