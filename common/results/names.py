@@ -67,7 +67,8 @@ _WORD_MODELS = {
     "words": "words alone",
     "words_no_mask": "words alone, padding not masked",
     "words_no_dropout": "words alone, no dropout",
-    "words_first": "words alone, the first 400 in place of the last",
+    "words_last": "the last 100 words of a text",
+    "words_first": "the first 100 words of a text",
 }
 
 METRICS: dict[str, Metric] = {

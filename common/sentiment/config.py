@@ -40,7 +40,7 @@ class FeatureConfig(_Section):
 
     vocabulary_size: int = Field(20_000, ge=1, le=10_000_000)
     """Words to keep at most, the most frequent ones of the training texts."""
-    max_tokens: int = Field(400, ge=1, le=10_000)
+    max_tokens: int = Field(1_000, ge=1, le=10_000)
     """Words of a text that count, the last ones."""
     bigram_buckets: int = Field(2**19, ge=0, le=2**24)
     """Numbers that pairs of neighbours share; 0 for none."""
@@ -62,9 +62,9 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """How the network learns; see `training.train`."""
 
-    epochs: int = Field(8, ge=1)
-    batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(5e-3, gt=0)
+    epochs: int = Field(4, ge=1)
+    batch_size: int = Field(256, ge=1)
+    learning_rate: float = Field(3e-2, gt=0)
     """At the start; it falls to zero along a cosine."""
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     """0 and 1 become half of this and 1 minus half of this."""

@@ -1,6 +1,6 @@
 """From a text to word numbers: the one tokeniser that training and serving share.
 
-    tokenizer = Tokenizer.fit(texts, vocabulary_size=20_000, max_tokens=400)
+    tokenizer = Tokenizer.fit(texts, vocabulary_size=20_000, max_tokens=1_000)
     tokenizer.encode("Not a bad film!")      # (n,) int32
     tokenizer.batch(["Good.", "Bad."])       # (2, length) int32, padded with 0
     tokenizer.save(path); Tokenizer.load(path)

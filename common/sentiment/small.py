@@ -23,7 +23,7 @@ SMALL = Config(
     data=DataConfig(limit=4_000),
     features=FeatureConfig(vocabulary_size=8_000, max_tokens=200, bigram_buckets=2**14),
     model=ModelConfig(embedding_dim=8),
-    training=TrainingConfig(epochs=4, learning_rate=1e-2),
+    training=TrainingConfig(epochs=4, batch_size=64, learning_rate=1e-2),
 )
 """Like the defaults, an order of magnitude down."""
 
