@@ -6,10 +6,12 @@ Day 30's notebook, on a quiet machine.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,11 +19,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 import served_model
 import support
+
+from common.sentiment.predictor import Predictor
+from tools import notebooks
 
 JSON = {"content-type": "application/json"}
 PATIENCE = 60  # seconds for what takes one or two on an idle machine
@@ -49,16 +55,16 @@ def until(question, what, seconds=PATIENCE):
 class Server:
     """The program of the README on a free port; a context, so that it always ends."""
 
+    ready, cwd = "/ready", support.ROOT
+
     def __init__(self, folder, tmp_path, *options, **variables):
-        self.url = f"http://127.0.0.1:{free_port()}"
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
         self.log = tmp_path / f"server-{time.monotonic_ns()}.log"
-        command = [sys.executable, "-m", "uvicorn", "--factory"]
-        command += ["common.sentiment.api:create_app", *options]
-        command += ["--port", self.url.rpartition(":")[2]]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                command,
-                cwd=support.ROOT,
+                [sys.executable, *self.program(folder, str(port), *options)],
+                cwd=self.cwd,
                 env=os.environ | {"SENTIMENT_MODEL": str(folder), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -66,11 +72,15 @@ class Server:
                 start_new_session=True,
             )
 
+    def program(self, _folder, port, *options):
+        app = "common.sentiment.api:create_app"
+        return ["-m", "uvicorn", "--factory", app, *options, "--port", port]
+
     def __enter__(self):
         def ready():
             if self.process.poll() is not None:
                 pytest.fail(f"it ended: {self.log.read_text()[-3000:]}")
-            return httpx.get(self.url + "/ready", timeout=5).status_code == 200
+            return httpx.get(self.url + self.ready, timeout=5).status_code == 200
 
         try:
             until(ready, "a ready server")
@@ -487,3 +497,55 @@ def test_no_generated_request_gets_an_undocumented_answer(server):
     assert ("POST", "/predict", wrong) in tried
     assert ("GET", "/metrics", allowed) in tried
     assert_well(server)
+
+
+# --- Beside it -----------------------------------------------------------------------
+
+
+class MlflowServer(Server):
+    """The rival of Day 30's notebook, started by the notebook's own two programs."""
+
+    ready = "/ping"
+
+    def __init__(self, folder, tmp_path):
+        self.cwd = tmp_path
+        notebook = next(support.ROOT.glob("day30_*/*.ipynb"))
+        for cell in notebooks.read(notebook).cells:
+            for call in ast.walk(
+                ast.parse(cell.source if cell.cell_type == "code" else "")
+            ):
+                if getattr(getattr(call, "func", None), "attr", "") == "write_text":
+                    target = ast.unparse(call.func.value)
+                    if name := re.search(r"SCRATCH / '(score|save)\.py'", target):
+                        text = ast.literal_eval(call.args[0])
+                        (tmp_path / f"{name[1]}.py").write_text(text)
+        super().__init__(
+            folder,
+            tmp_path,
+            PYTHONPATH=str(support.ROOT),
+            PATH=os.pathsep.join(
+                [str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
+            MLFLOW_DISABLE_TELEMETRY="true",
+            MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow.db'}",
+        )
+
+    def program(self, folder, port):
+        return ["save.py", port, str(folder)]
+
+    def stop(self):
+        with contextlib.suppress(ProcessLookupError):  # the server is a grandchild
+            os.killpg(self.process.pid, signal.SIGTERM)
+        super().stop()
+
+
+@posix
+def test_mlflow_serves_the_same_model(folder, tmp_path):
+    """Day 30 compares with it; its smoke run leaves it out, its start takes long."""
+    texts = ["A wonderful film.", "dull", ""]
+    with MlflowServer(folder, tmp_path) as server:
+        asked = {"inputs": {"text": texts}}
+        reply = httpx.post(server.url + "/invocations", json=asked, timeout=PATIENCE)
+    assert reply.status_code == 200, reply.text
+    expected = Predictor.load(folder).probabilities(texts)
+    assert reply.json()["predictions"] == pytest.approx(expected.tolist(), abs=1e-6)
