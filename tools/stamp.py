@@ -275,7 +275,7 @@ class Stamper:
             lines += [
                 f"### Part {part.number} · {part.title} ({part.data})",
                 "",
-                "| Day | Lesson | Question | Recorded test accuracy | |",
+                "| Day | Lesson | Question | Recorded result | |",
                 "| --- | --- | --- | --- | --- |",
             ]
             lines += [

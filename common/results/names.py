@@ -201,11 +201,13 @@ METRICS: dict[str, Metric] = {
     ),
     # Day 30
     "latency_p50_seconds": Metric(
-        "Half of 200 requests a second answered within", "seconds", True
+        "Median answer time at 200 requests a second", "seconds", True
     ),
-    "latency_p99_seconds": Metric("99 of 100 of them answered within", "seconds", True),
+    "latency_p99_seconds": Metric(
+        "99th percentile of the answer time at 200 requests a second", "seconds", True
+    ),
     "latency_poisson_p99_seconds": Metric(
-        "99 of 100 within, with Poisson arrivals", "seconds", True
+        "99th percentile at the same load, with Poisson arrivals", "seconds", True
     ),
     "answered_fraction": Metric("Of the 200 a second, answered and not refused"),
     "sustained_requests_per_second": Metric(
