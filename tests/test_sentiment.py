@@ -98,6 +98,7 @@ def test_settings_cannot_be_changed_in_a_run():
         ("Not a BAD film!", ["not", "a", "bad", "film"]),
         ("I don't, it's 'fine'", ["i", "don't", "it's", "fine"]),
         ("don’t", ["don't"]),
+        ("don´t don`t don‘t donʼt don＇t don｀t", ["don't"] * 6),
         ("one<br /><br/>two<BR>three", ["one", "two", "three"]),
         ("ﬁlm ＦＩＬＭ", ["film", "film"]),
         ("10/10, 2nd", ["10", "10", "2nd"]),

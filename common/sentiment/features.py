@@ -28,7 +28,7 @@ FIRST_WORD = 3
 
 _FORMAT = "forty-days tokenizer 1"
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´ʼ", "'"))
 # Letters and digits of any script, with apostrophes inside: "don't", "café", "9".
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 # Odd, without a pattern in its bits: 2**64 divided by the golden ratio (D. Knuth,
@@ -60,8 +60,10 @@ def tokenise(text: str) -> list[str]:
         raise FeatureError(
             f"a text must be a string, not {type(text).__name__}: {text!r:.40}"
         )
-    text = unicodedata.normalize("NFKC", _BREAK.sub(" ", text))
-    return _WORD.findall(text.translate(_APOSTROPHES).lower())
+    # Before NFKC, which cuts ´ off its word, and after it, which turns ｀ into `
+    text = _BREAK.sub(" ", text).translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+    return _WORD.findall(text.lower())
 
 
 def bigram_numbers(ids: np.ndarray, buckets: int) -> np.ndarray:
