@@ -281,7 +281,8 @@ EXERCISES = [
         hints=(
             "Find the stage that declares the changed thing: a section, a module or "
             "a result of its own.",
-            "Section 4's rule for code: layout, comments and docstrings do not count.",
+            "The end of section 4 says what the real pipeline leaves out of the hash "
+            "of the code.",
             "A changed result belongs to the stage that wrote it.",
         ),
         solution="""

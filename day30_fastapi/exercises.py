@@ -116,11 +116,11 @@ def check_diagnosis(answer):
     why = {
         "C": "C grows and grows: every request joins a queue that never gets shorter.",
         "A": "A grows at first and then stays: something keeps the queue from growing.",
-        "D": "D has triangles: behind each stall a queue stands, and drains.",
-        "B": "B has single slow points and nothing behind them: nobody was sending.",
+        "D": "D has slopes: behind each stall a queue stands, and drains.",
+        "B": "B has one slow point for each stall, then a gap: nobody was sending.",
     }
     expect_causes(answer, _CAUSES, why)
-    return "A dot where a triangle should be is how coordinated omission looks."
+    return "A gap where a slope should be is how coordinated omission looks."
 
 
 def check_read(read):
@@ -351,7 +351,7 @@ diagnosis = {"A": "bounded queue", "B": "closed loop", "C": "no limit", "D": "st
             WrongAnswer(
                 'diagnosis = {"A": "bounded queue", "B": "stalls", '
                 '"C": "no limit", "D": "closed loop"}',
-                "triangles",
+                "D has slopes",
             ),
             WrongAnswer(
                 'diagnosis = {"A": "stalls", "B": "closed loop", '

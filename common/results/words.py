@@ -29,7 +29,8 @@ def format_metric(name: str, value: Mapping[str, float]) -> str:
     kind = known_metric(name).kind
     mean, std, several = value["mean"], value["std"], value["seeds"] > 1
     if kind == "difference":
-        return f"{mean:.1e} ± {std:.1e}" if several else f"{mean:.1e}"
+        text = f"{mean:.1e}" if mean else "0"
+        return f"{text} ± {std:.1e}" if several and std else text
     if kind == "fraction":
         mean, std, unit, digits, limits = mean * 100, std * 100, " %", 1, (1, 2)
     elif kind == "seconds":

@@ -58,7 +58,7 @@ class Corpus:
 
     Attributes:
         train: to learn from.
-        valid: to choose temperature, threshold and settings on.
+        valid: to fit the temperature and choose settings on.
         test: to judge with; ingest never changes it.
         title: of the data set it was made from.
         source: as in `common.datasets.dataset.Dataset`.

@@ -11,8 +11,8 @@ still holds is skipped; else it runs, and says why. A folder gets its name by a 
 when all of it is written, so that a kill leaves a stage done or not begun; training
 goes on from its last whole epoch.
 
-Exit status: 0 done; 1 the run stopped, and said why in a sentence; 2 the command or
-the settings cannot be used; 130 stopped by Ctrl-C.
+Exit status: 0 done; 1 the run stopped, or could not begin, and said why in a sentence;
+2 an option is unknown or the settings cannot be used; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def train(work: Work) -> str:
 
 
 def evaluate(work: Work) -> str:
-    """Choose temperature and threshold on validation, then measure on both splits."""
+    """Fit the temperature on validation, take the threshold from the costs, measure."""
     model = trained_model(work)
     from common.sentiment import evaluation
 
@@ -310,7 +310,7 @@ STAGES = (
     ),
     Stage(
         name="evaluate",
-        purpose="chooses temperature and threshold, and measures",
+        purpose="fits the temperature, takes the threshold from the costs, measures",
         needs=("ingest", "featurise", "train"),
         settings=("model", "evaluation"),
         code=("data", "evaluation", "features", "model"),
