@@ -121,6 +121,9 @@ def test_a_single_value_has_no_spread(value):
         ("sigmoid_epochs_to_loss", 12.0, 0.0, 1, "12"),
         ("sigmoid_epochs_to_loss", 12.333, 0.577, 3, "12.3 ± 0.6"),
         ("sigmoid_epochs_to_loss", 1012.0, 0.0, 3, "1,012 ± 0"),
+        ("parity_difference", 0.0, 0.0, 1, "0"),
+        ("parity_difference", 2.6e-7, 0.0, 1, "2.6e-07"),
+        ("parity_difference", 2.6e-3, 4e-4, 3, "2.6e-03 ± 4.0e-04"),
     ],
 )
 def test_digits_follow_the_spread_over_seeds(name, mean, std, seeds, words):
