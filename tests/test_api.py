@@ -12,6 +12,7 @@ import logging
 import os
 import subprocess
 import sys
+import weakref
 
 import httpx
 import numpy as np
@@ -37,10 +38,12 @@ class Client:
 
     def __init__(self, folder, **given):
         self.app = create_app(Settings(model=folder, **given))
+        self._loop = asyncio.Runner()  # one loop for all its life, as in a server
+        weakref.finalize(self, self._loop.close)
         self.look()
 
     def look(self):
-        asyncio.run(self.app.state.holder.look())
+        self._loop.run(self.app.state.holder.look())
 
     def __call__(self, method, path, **request):
         return self.together((method, path, request))[0]
@@ -56,7 +59,7 @@ class Client:
                 sent = (client.request(m, p, **more) for m, p, more in requests)
                 return await asyncio.gather(*sent)
 
-        return asyncio.run(send())
+        return self._loop.run(send())
 
     def predict(self, **request):
         return self("POST", "/predict", **request)
@@ -281,6 +284,34 @@ def test_who_finds_no_place_hears_so_at_once(folder):
             assert int(one.headers["retry-after"]) >= 1
     again = narrow.together(*[request] * 3)
     assert [one.status_code for one in again] == [200] * 3, "places are given back"
+
+
+def test_the_loop_comes_up_for_air_between_two_predictions(folder, monkeypatch):
+    """Else 32 slow predictions in a row keep refusals and new clients waiting."""
+    client, seen = Client(folder), []
+    predictor = client.app.state.holder.predictor
+    real = predictor.probabilities
+
+    def slow(texts):
+        seen.append("prediction")
+        return real(texts)
+
+    async def watch():
+        while seen.count("prediction") < 4:
+            seen.append("loop")
+            await asyncio.sleep(0)
+
+    async def all_of_it():
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as c:
+            asked = [c.post("/predict", json={"text": TEXT}) for _ in range(4)]
+            await asyncio.gather(*asked, watch())
+
+    monkeypatch.setattr(type(predictor), "probabilities", lambda _, texts: slow(texts))
+    client._loop.run(all_of_it())
+    first, last = seen.index("prediction"), len(seen)
+    between = "".join(what[0] for what in seen[first:last])
+    assert "pp" not in between, between
 
 
 # --- Bodies that come in pieces, slowly or without end --------------------------------

@@ -622,9 +622,6 @@ class Gate:
         self._in_flight += 1
         self._metrics.in_flight.set(self._in_flight)
         try:
-            # Let all requests that have arrived come as far as this line, and be
-            # counted, before the first of them is worked on
-            await asyncio.sleep(0)
             await self._app(scope, _replay(body, receive), send)
         finally:
             self._in_flight -= 1
@@ -874,6 +871,7 @@ def _add_prediction(
 ) -> None:
     texts_of_a_request = _request_schemas(settings)
     # The Gate has compared the key already; this makes /docs ask for it
+    turn = asyncio.Lock()
     key = APIKeyHeader(name="X-API-Key", auto_error=False)
     with_key = [] if settings.api_key is None else [Depends(key)]
 
@@ -898,7 +896,11 @@ def _add_prediction(
         if predictor is None:
             return _not_ready(request.scope, holder)
         if sum(map(len, texts)) <= settings.inline_characters:
-            found = predictor.probabilities(texts)
+            # One prediction at a time, and before each the loop accepts, counts and
+            # refuses whoever has come: overload is answered within one prediction
+            async with turn:
+                await asyncio.sleep(0)
+                found = predictor.probabilities(texts)
         else:
             loop = asyncio.get_running_loop()
             found = await loop.run_in_executor(pool, predictor.probabilities, texts)
