@@ -317,6 +317,16 @@ def test_text_may_be_edited_while_the_notebook_runs(tmp_path, capsys):
     assert notebook.cells[DATA].outputs
 
 
+def refused_but_kept(root: Path, capsys) -> str:
+    """Expect no record but the executed copy in runs/; return what was said."""
+    status, said = run(root, "full", capsys)
+    assert status == 1
+    assert not (root / miniature.DAY / "results.json").exists()
+    kept = re.search(r"runs/day01_mnist-full-[\d-]+\.ipynb", said)[0]
+    assert notebooks.read(root / kept).cells[DATA].outputs
+    return said
+
+
 @pytest.mark.parametrize("name", ["day01_mnist/day01_mnist.ipynb", "common/helper.py"])
 def test_code_that_changed_meanwhile_is_not_recorded(tmp_path, capsys, name):
     old, new = {
@@ -324,12 +334,7 @@ def test_code_that_changed_meanwhile_is_not_recorded(tmp_path, capsys, name):
         "common/helper.py": ("return 2", "return 2.001"),
     }[name]
     miniature.build(tmp_path, {WORK: changing(tmp_path / name, old, new)})
-    status, said = run(tmp_path, "full", capsys)
-    assert status == 1
-    assert "changed while it ran" in said
-    assert not (tmp_path / miniature.DAY / "results.json").exists()
-    kept = re.search(r"runs/day01_mnist-full-[\d-]+\.ipynb", said)[0]
-    assert notebooks.read(tmp_path / kept).cells[DATA].outputs
+    assert "changed while it ran" in refused_but_kept(tmp_path, capsys)
 
 
 def test_a_text_that_broke_meanwhile_costs_no_run(tmp_path, capsys):
@@ -338,12 +343,7 @@ def test_a_text_that_broke_meanwhile_costs_no_run(tmp_path, capsys):
     miniature.build(
         tmp_path, {WORK: changing(readme, "<!-- /results -->", "<!-- results -->")}
     )
-    status, said = run(tmp_path, "full", capsys)
-    assert status == 1
-    assert "Not recorded, nothing was changed." in said
-    assert not (tmp_path / miniature.DAY / "results.json").exists()
-    kept = re.search(r"runs/day01_mnist-full-[\d-]+\.ipynb", said)[0]
-    assert notebooks.read(tmp_path / kept).cells[DATA].outputs
+    assert "nothing was changed" in refused_but_kept(tmp_path, capsys)
 
 
 # --- What one recorded run leaves for another ----------------------------------------

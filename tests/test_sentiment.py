@@ -47,8 +47,7 @@ def test_an_empty_file_gives_the_defaults(tmp_path):
 
 def test_a_file_changes_what_it_names_and_the_digest(tmp_path):
     config = settings(tmp_path, "[training]\nepochs = 3")
-    default = Config().training.batch_size
-    assert (config.training.epochs, config.training.batch_size) == (3, default)
+    assert (config.training.epochs, config.training.batch_size) == (3, 256)
     assert config.digest != Config().digest
     assert config.digest == settings(tmp_path, "training = {epochs = 3}").digest
 

@@ -870,8 +870,8 @@ def _add_prediction(
     pool: ThreadPoolExecutor,
 ) -> None:
     texts_of_a_request = _request_schemas(settings)
-    # The Gate has compared the key already; this makes /docs ask for it
     turn = asyncio.Lock()
+    # The Gate has compared the key already; this makes /docs ask for it
     key = APIKeyHeader(name="X-API-Key", auto_error=False)
     with_key = [] if settings.api_key is None else [Depends(key)]
 
