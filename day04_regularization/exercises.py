@@ -32,8 +32,11 @@ def check_fraction_left(answer):
                 "The factor 2 belongs to L2, whose penalty is a square; decay has none."
             ),
             1 - right: "That is the fraction that is lost; what is left?",
-            1 - 0.001 * 0.004: "That is what is left after one step, not 10,000.",
-            1.0: "A gradient of zero stops Adam's step, but decay needs no gradient.",
+            1 - 0.001 * 0.004: (
+                "That is what is left after one step, not 10,000. Or did you think "
+                "that nothing happens? A gradient of zero stops Adam's step, but decay "
+                "needs no gradient."
+            ),
         },
         rtol=2e-3,
         otherwise="Multiply 10,000 factors of 1 - learning rate × decay.",
@@ -154,9 +157,10 @@ def _check_folds(folds, labels, k, order):
 
 check_culprit = choice(
     "l2",
-    "The pull 2 · 0.5 · w is larger than any gradient of the data can be. The weights "
-    "go to zero, the logits are equal, and ln 10 is what remains. The large reported "
-    "loss of the first epochs was the penalty.",
+    "The pull 2 · 0.5 · w is as large as the weight itself. Each kernel's data "
+    "gradient is proportional to the other kernel, so as both shrink the data lose "
+    "their hold. The weights go to zero, the logits are equal, and ln 10 is what "
+    "remains. The large reported loss of the first epochs was the penalty.",
     {
         "dropout": (
             "Section 8 trained with the very same rates. And the cross-entropy on the "
@@ -168,7 +172,7 @@ check_culprit = choice(
         ),
         "learning_rate": (
             "0.002 is what every run on the few digits has used. Too large a rate "
-            "gives a loss that jumps or is nan, not one that rests exactly at ln 10."
+            "first gives a loss that jumps or is nan; this log shows neither."
         ),
     },
 )
@@ -229,7 +233,8 @@ def check_far_degree(answer):
         f"{error:.3f}. Of all curves through the points, the pseudo-inverse takes the "
         "one with the smallest coefficients, and the more there are to share the work, "
         "the smaller they can be. Minimum norm is a regularizer too. Degree 5 is still "
-        f"better here, with {_expected_error(5):.3f}: a second descent, no free lunch."
+        f"better here, with {_expected_error(5):.3f}: *double descent*, and no free "
+        "lunch."
     )
 
 
@@ -324,7 +329,7 @@ EXERCISES = [
             WrongAnswer("fraction_left = (1 - 0.000_008) ** 10_000", "factor 2"),
             WrongAnswer("fraction_left = 1 - (1 - 4e-6) ** 10_000", "that is lost"),
             WrongAnswer("fraction_left = 1 - 4e-6", "after one step"),
-            WrongAnswer("fraction_left = 1.0", "after one step"),
+            WrongAnswer("fraction_left = 1.0", "decay needs no gradient"),
             WrongAnswer("fraction_left = 0.5", "Multiply 10,000 factors"),
         ),
     ),

@@ -118,8 +118,8 @@ def check_leaks(leaks):
     raise Wrong(
         reasons.get(
             tuple(got),
-            f"Positions {list(got)} were found; two texts of _TRAIN also stand in the "
-            "test set: the words are equal, in the same order.",
+            f"Positions {list(got)} were found; two of the training texts also stand "
+            "in the test set: the words are equal, in the same order.",
         )
     )
 

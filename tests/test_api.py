@@ -105,7 +105,7 @@ def test_one_text_and_a_batch_get_the_predictors_probabilities(client, folder):
 
 
 def test_the_answer_names_the_model(client, folder):
-    digest = bundle.manifest_digest(folder)
+    digest = bundle.read_manifest(folder)[1]
     for answer in (
         client.predict(json={"text": TEXT}),
         client("GET", "/ready"),

@@ -60,6 +60,7 @@ def test_the_proof_of_the_cut_notices_a_network() -> None:
     assert up[0] in tried.stderr or "PermissionError" in tried.stderr
 
 
+@pytest.mark.without_network
 @pytest.mark.parametrize("notebook", support.days_as_parameters())
 def test_a_notebook_runs_without_any_network(
     notebook: Path, cut_off: tuple[str, ...], tmp_path: Path

@@ -434,13 +434,35 @@ def test_an_account_of_another_form_is_no_account(copied, account):
     assert planned["train"] == "its stage.json cannot be read"
 
 
-def test_another_version_of_a_library_counts(copied, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("python", [stage.name for stage in pipeline.STAGES]),
+        ("numpy", ["featurise", "train", "evaluate", "export"]),
+        ("keras", ["train", "evaluate", "export"]),
+        ("scipy", ["evaluate"]),
+        ("tf2onnx", ["export"]),
+        ("onnxruntime", ["export"]),
+    ],
+)
+def test_another_version_counts_where_the_software_is_used(
+    copied, monkeypatch, name, changed
+):
+    real = pipeline._version
     monkeypatch.setattr(
-        pipeline, "version", lambda name: "9.9" if name == "keras" else "2.4.6"
+        pipeline, "_version", lambda asked: "9.9" if asked == name else real(asked)
     )
     planned = pipeline.plan(small(), copied, dataset=dataset())
-    assert "software changed" in planned["train"]
-    assert planned["ingest"] == ""
+    assert [stage for stage, why in planned.items() if "software changed" in why] == (
+        changed
+    )
+    before = list(planned)[: list(planned).index(changed[0])]
+    assert [planned[stage] for stage in before] == [""] * len(before)
+
+
+def test_software_that_is_missing_is_a_version_too():
+    """The plan does not break on what only a later stage needs, and will ask for."""
+    assert pipeline._version("no-such-package") == "not installed"
 
 
 def test_code_counts_but_not_its_comments_and_docstrings(tmp_path, monkeypatch):

@@ -365,7 +365,7 @@ def test_the_served_model_is_the_trained_one(exported):
     assert served.label(0.4) == "positive" and served.label(0.39) == "negative"
     assert served.manifest.metrics == {"accuracy": 0.5}
     assert set(served.manifest.files) == {"model.onnx", "tokenizer.json"}
-    assert served.digest == bundle.manifest_digest(exported[1])
+    assert served.digest == bundle.read_manifest(exported[1])[1]
 
 
 def spoil(folder: Path, how: str) -> None:
@@ -420,6 +420,30 @@ def test_a_folder_that_is_not_whole_is_refused(exported, tmp_path, how, said):
     with pytest.raises(BundleError, match=said) as raised:
         Predictor.load(tmp_path)
     assert "\n" not in str(raised.value) and str(tmp_path) not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
+def test_another_model_copied_in_while_one_is_read_is_not_mixed_with_it(
+    exported, tmp_path, monkeypatch, name
+):
+    """Weights of one model never serve under the tokeniser or the name of another."""
+    for file in exported[1].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    read_tokenizer = bundle.read_tokenizer
+
+    def and_then_the_copy_goes_on(folder, manifest):
+        tokenizer = read_tokenizer(folder, manifest)
+        content = (folder / name).read_bytes()
+        other = (
+            content.replace(b'"bigrams"', b'"bilstm"') if name != "model.onnx" else b""
+        )
+        assert other != content
+        (folder / name).write_bytes(other)
+        return tokenizer
+
+    monkeypatch.setattr(bundle, "read_tokenizer", and_then_the_copy_goes_on)
+    with pytest.raises(BundleError, match="changed while it was read"):
+        Predictor.load(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):

@@ -248,7 +248,7 @@ class Metrics:
         )
         times = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5]
         self.seconds = histogram(
-            "request_seconds", "From the first byte to the answer", ["path"], times
+            "request_seconds", "From the headers to the answer", ["path"], times
         )
         self.refused = counter("refused", "Requests without a prediction", ["reason"])
         self.in_flight = gauge(

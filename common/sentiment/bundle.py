@@ -116,6 +116,35 @@ def write(
     return manifest
 
 
+def read_manifest(folder: str | Path) -> tuple[Manifest, str]:
+    """Read a folder's manifest, and its SHA-256, which stands for the whole model.
+
+    Both come from the same bytes, so they belong together even if the folder changes
+    meanwhile. The files that it names are not looked at: see `read`.
+
+    Raises:
+        BundleError: the folder or the manifest is missing, cut off, or of another
+            format.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BundleError("The model folder does not exist.")
+    try:
+        content = (folder / MANIFEST).read_bytes()
+        manifest = Manifest.model_validate_json(content)
+    except FileNotFoundError:
+        raise BundleError(f"The model folder holds no {MANIFEST}.") from None
+    except OSError as error:
+        raise BundleError(f"{MANIFEST} cannot be read: {error.strerror}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise BundleError(
+            f"{MANIFEST} is not one of this version ({place}: {first['msg']})."
+        ) from None
+    return manifest, hashlib.sha256(content).hexdigest()
+
+
 def read(folder: str | Path, needs: str | None = None) -> Manifest:
     """Read a folder's manifest, and check every file that it names.
 
@@ -128,20 +157,7 @@ def read(folder: str | Path, needs: str | None = None) -> Manifest:
             or of another format.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise BundleError("The model folder does not exist.")
-    try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
-        raise BundleError(f"The model folder holds no {MANIFEST}.") from None
-    except OSError as error:
-        raise BundleError(f"{MANIFEST} cannot be read: {error.strerror}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise BundleError(
-            f"{MANIFEST} is not one of this version ({place}: {first['msg']})."
-        ) from None
+    manifest, _ = read_manifest(folder)
     for name in {TOKENIZER, *([needs] if needs else [])} - set(manifest.files):
         raise BundleError(f"{MANIFEST} names no {name}, so it cannot be used here.")
     for name, expected in manifest.files.items():
@@ -176,11 +192,6 @@ def read_tokenizer(folder: str | Path, manifest: Manifest) -> Tokenizer:
             f"{TOKENIZER} is not the tokeniser that the model was trained with."
         )
     return tokenizer
-
-
-def manifest_digest(folder: str | Path) -> str:
-    """The SHA-256 of a folder's manifest, which names the hash of all else in it."""
-    return file_sha256(Path(folder) / MANIFEST)
 
 
 def file_sha256(path: Path) -> str:

@@ -34,7 +34,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -278,7 +278,7 @@ STAGES = (
         needs=(),
         settings=("data",),
         code=("data", "features"),
-        software=(),
+        software=("python",),  # whose Unicode tables decide what a word is
         work=ingest,
     ),
     Stage(
@@ -287,7 +287,7 @@ STAGES = (
         needs=("ingest",),
         settings=(),
         code=("data", "features"),
-        software=(),
+        software=("python",),
         work=validate,
     ),
     Stage(
@@ -296,7 +296,7 @@ STAGES = (
         needs=("ingest", "validate"),
         settings=("features",),
         code=("data", "features"),
-        software=("numpy",),
+        software=("python", "numpy"),
         work=featurise,
     ),
     Stage(
@@ -305,7 +305,7 @@ STAGES = (
         needs=("featurise",),
         settings=("model", "training"),
         code=("features", "model", "training"),
-        software=("numpy", "keras", "backend"),
+        software=("python", "numpy", "keras", "backend"),
         work=train,
     ),
     Stage(
@@ -314,7 +314,7 @@ STAGES = (
         needs=("ingest", "featurise", "train"),
         settings=("model", "evaluation"),
         code=("data", "evaluation", "features", "model"),
-        software=("numpy", "keras", "backend"),
+        software=("python", "numpy", "scipy", "keras", "backend"),
         work=evaluate,
     ),
     Stage(
@@ -323,7 +323,7 @@ STAGES = (
         needs=("ingest", "featurise", "train", "evaluate"),
         settings=tuple(Config.model_fields),  # all stand in the model's manifest
         code=("bundle", "evaluation", "export", "features", "model", "predictor"),
-        software=("numpy", "keras", "backend"),
+        software=("python", "numpy", "keras", "backend", "tf2onnx", "onnxruntime"),
         work=export,
     ),
 )
@@ -565,8 +565,7 @@ def _manifest(
         "config_sha256": config.digest,
         "code_sha256": code_sha256(),
         "versions": {
-            "python": platform.python_version(),
-            **{name: _version(name) for name in ("numpy", "keras", "backend")},
+            name: _version(name) for stage in STAGES for name in stage.software
         },
         "weights_sha256": training["weights_sha256"],
         "temperature": evaluation["temperature"],
@@ -649,10 +648,15 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def _version(name: str) -> str:
+    if name == "python":
+        return platform.python_version()
     if name == "backend":
         name = _backend()
         return f"{name} {version(name)}"
-    return version(name)
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _backend() -> str:

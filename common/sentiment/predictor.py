@@ -5,6 +5,7 @@ A predictor is read-only once it is loaded, and may be called from several threa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,30 +53,34 @@ class Predictor:
                 model, and leaves the other cores to other requests.
 
         Raises:
-            BundleError: the folder is missing, incomplete, changed, not a model
-                with this interface, or gives no finite probability.
+            BundleError: the folder is missing, incomplete, changed (also while it
+                is read), not a model with this interface, or gives no finite
+                probability.
         """
         folder = Path(folder)
         manifest = bundle.read(folder, needs=bundle.ONNX_MODEL)
         tokenizer = bundle.read_tokenizer(folder, manifest)
+        try:
+            graph = (folder / bundle.ONNX_MODEL).read_bytes()
+        except OSError as error:
+            raise BundleError(
+                f"{bundle.ONNX_MODEL} cannot be read: {error.strerror}."
+            ) from None
+        # Another model may have been copied in since its files were checked
+        now, digest = bundle.read_manifest(folder)
+        of_the_graph = hashlib.sha256(graph).hexdigest()
+        if now != manifest or of_the_graph != manifest.files[bundle.ONNX_MODEL]:
+            raise BundleError("The model folder changed while it was read.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
             session = onnxruntime.InferenceSession(
-                (folder / bundle.ONNX_MODEL).read_bytes(),
-                options,
-                providers=["CPUExecutionProvider"],
+                graph, options, providers=["CPUExecutionProvider"]
             )
-            predictor = cls(
-                session, tokenizer, manifest, bundle.manifest_digest(folder)
-            )
+            predictor = cls(session, tokenizer, manifest, digest)
             tried = predictor.logits(_PROBE)
-        except OSError as error:
-            raise BundleError(
-                f"{bundle.ONNX_MODEL} cannot be read: {error.strerror}."
-            ) from None
         except Exception as error:  # ONNX Runtime's errors share no base class
             reason = str(error).strip().partition("\n")[0][:200]
             raise BundleError(
