@@ -584,11 +584,6 @@ def test_of_a_budget_only_its_own_value_counts(trunk):
     before = trunk(edit=module)
     assert trunk(edit=("runtime", "smoke=1", "smoke=5")) == before
     assert trunk(edit=("runtime", "full=3", "full=5")) != before
-    used = ["from common.runtime import budget\nfrom common import lazy\nlazy.slow()"]
-    before = trunk(used)
-    assert trunk(used, ("lazy", "def ", "from common.runtime import budget\ndef ")) == (
-        before
-    ), "a module that begins to choose by the budget"
 
 
 def test_a_cell_of_commands_counts_as_it_is_written(trunk):

@@ -193,7 +193,6 @@ def _read_module(
                     frozenset(),
                 )
                 for alias in node.names
-                if alias.name != "budget"  # its calls stand here as their values
             ]
         else:
             statements.append(
