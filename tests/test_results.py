@@ -235,14 +235,14 @@ def test_a_folder_that_is_no_day_is_refused():
         results.day_number("datasets")
 
 
-def handover(budget="full", device="CPU, 2 cores", mean=0.99):
+def handover(budget="full", device="CPU, 2 cores", mean=0.99, ratio=0.4):
     record = one_record(
         budget=budget, device=device, metrics={"test_accuracy": VALUE | {"mean": mean}}
     )
     for field in ("seconds", "date", "code_sha256"):
         del record[field]
-    ratio = {name: ONE_BENCHMARK[name] for name in ("name", "ratio", "unit")}
-    return {"record": record, "benchmarks": [ratio | {"device": device}]}
+    one = {"name": ONE_BENCHMARK["name"], "unit": "1", "ratio": ratio, "device": device}
+    return {"record": record, "benchmarks": [one]}
 
 
 def means(content):
@@ -262,7 +262,7 @@ def test_the_newest_record_of_a_budget_and_kind_of_device_wins():
         handover(device="GPU, Tesla T4", mean=0.92),
         handover(mean=0.93),
     ):
-        content = results.add(content, made, seconds=12.34, code_sha=SHA)
+        content = results.add(content, made, seconds=12.34, hashes=HASHES)
         results.validate(content, 1)
     assert means(content) == {
         ("full", "cpu"): 0.93,
@@ -273,10 +273,31 @@ def test_the_newest_record_of_a_budget_and_kind_of_device_wins():
     assert content["records"][0]["seconds"] == 12.3
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "hashes", "ratios"),
+    [
+        ("full", "quick", HASHES, [0.4]),  # the outputs stay those of the full run
+        ("full", "quick", OTHER_HASHES, [0.5]),  # whose code is not the present one
+        ("full", "full", HASHES, [0.5]),
+        ("quick", "full", HASHES, [0.5]),
+        ("quick", "quick", HASHES, [0.5]),
+    ],
+)
+def test_benchmarks_are_those_of_the_best_run(first, second, hashes, ratios):
+    content = results_of()
+    for budget, known, ratio in ((first, HASHES, 0.4), (second, hashes, 0.5)):
+        made = handover(budget=budget, ratio=ratio)
+        content = results.add(content, made, seconds=1, hashes=known)
+    assert [one["ratio"] for one in content["benchmarks"]] == ratios
+    gpu = handover(budget="quick", device="GPU, Tesla T4", ratio=0.6)
+    content = results.add(content, gpu, seconds=1, hashes=hashes)
+    assert [one["ratio"] for one in content["benchmarks"]] == [*ratios, 0.6]
+
+
 def test_adding_leaves_the_old_results_alone():
     before = results_of(one_record())
     kept = json.dumps(before)
-    results.add(before, handover(), seconds=1, code_sha=SHA)
+    results.add(before, handover(), seconds=1, hashes=HASHES)
     assert json.dumps(before) == kept
 
 
@@ -694,7 +715,7 @@ def test_a_recorded_run_hands_its_numbers_over(runtime, tmp_path, monkeypatch):
     assert made["record"]["source"] == "equivalent"
     assert made["record"]["data"] == "MNIST, 60,000 + 10,000 · IMDB"
     assert made["benchmarks"][0]["ratio"] == 0.412
-    results.validate(results.add(results_of(), made, seconds=1, code_sha=SHA), 1)
+    results.validate(results.add(results_of(), made, seconds=1, hashes=HASHES), 1)
     with pytest.raises(results.ResultsError, match="twice"):
         results.record({"test_accuracy": 0.9}, Data())
 

@@ -98,7 +98,7 @@ def _record_in(scratch: Path, course: Course, day: Day, budget: str) -> list[str
             f"The code of {day.folder} changed while it ran; the executed copy is "
             f"{_keep_aside(course, day, budget, ran)}."
         )
-    after = results.add(before, handover, seconds=seconds, code_sha=hashes[budget])
+    after = results.add(before, handover, seconds=seconds, hashes=hashes)
     kind = {key: handover["record"][key] for key in ("budget", "device")}
     new = next(one for one in after["records"] if kind.items() <= one.items())
     best = results.best_record(after, hashes).record

@@ -138,32 +138,45 @@ def add(
     handover: Mapping[str, Any],
     *,
     seconds: float,
-    code_sha: str,
+    hashes: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return `results` with a run's hand-over added; the newest of its kind wins.
 
     There is one record a budget and kind of device, one benchmark a name and kind
-    of device. `handover` is what `record` wrote in the recorded run.
+    of device. A quick run replaces no benchmark while a full run of the present code
+    stands: the ratios that a README shows are those in its notebook's outputs.
+
+    Args:
+        results: what `load` returned.
+        handover: what `record` wrote in the recorded run.
+        seconds: that the run took.
+        hashes: `code_hashes` of the notebook that ran.
     """
     today = datetime.now(UTC).date().isoformat()
     new = handover["record"] | {
         "seconds": round(seconds, 1),
         "date": today,
-        "code_sha256": code_sha,
+        "code_sha256": hashes[handover["record"]["budget"]],
     }
     new = {field: new[field] for field in _FIELDS}
     records = [one for one in results["records"] if _key(one) != _key(new)] + [new]
-    ratios = [one | {"date": today} for one in handover["benchmarks"]]
-    fresh = {(one["name"], device_kind(one)) for one in ratios}
-    kept = [
-        one
-        for one in results["benchmarks"]
-        if (one["name"], device_kind(one)) not in fresh
-    ]
+    old, fresh = (
+        {(one["name"], device_kind(one)): one for one in ratios}
+        for ratios in (
+            results["benchmarks"],
+            [one | {"date": today} for one in handover["benchmarks"]],
+        )
+    )
+    stands = any(
+        rank(one) < rank(new) and device_kind(one) == device_kind(new)
+        for one in results["records"]
+        if is_current(one, hashes)
+    )
+    ratios = fresh | old if stands else old | fresh
     return {
         "day": results["day"],
         "records": sorted(records, key=rank),
-        "benchmarks": sorted(kept + ratios, key=lambda one: one["name"]),
+        "benchmarks": sorted(ratios.values(), key=lambda one: one["name"]),
     }
 
 
