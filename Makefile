@@ -37,10 +37,10 @@ lab: setup ## open JupyterLab on the README and Day 1 (PORT=, IP=, DAY=)
 	@$(VENV_PYTHON) tools/lab.py $(if $(PORT),--port "$(PORT)") $(if $(IP),--ip "$(IP)") \
 	  $(if $(DAY),--day "$(DAY)")
 
-test: setup ## run every test, and every notebook end to end, in the smoke budget
+test: setup ## run the tests, and every notebook end to end, in the smoke budget
 	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) -m "not without_network" tests $(NOTEBOOKS)
 
-test-all: setup-tests lint ## the same, then with the network cut, on JAX and on PyTorch
+test-all: setup-tests lint ## the same and style; every notebook also offline, on JAX, on PyTorch
 	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $(NOTEBOOKS)
 	@COURSE_BUDGET=smoke KERAS_BACKEND=jax $(PYTEST) $(NBVAL) $(NOTEBOOKS)
 	@COURSE_BUDGET=smoke KERAS_BACKEND=torch $(PYTEST) $(NBVAL) $(NOTEBOOKS)

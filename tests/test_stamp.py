@@ -1,5 +1,6 @@
 """tools/stamp: what is generated is current, and an edit by hand is found."""
 
+import html
 import json
 import os
 import re
@@ -381,3 +382,43 @@ def test_the_grid_counts_the_exercises_that_the_day_loads():
         loaded = [one.id for one in exercises.load(day.folder).EXERCISES]
         counted = progress.exercise_ids(ROOT / day.folder / "exercises.py")
         assert sorted(counted) == sorted(loaded)
+
+
+def other_ratios(content: dict, notebook) -> list[str]:
+    """Return the benchmarks that a notebook's outputs do not show as recorded."""
+    tables = html.unescape(
+        "".join(
+            output.get("data", {}).get("text/html", "")
+            for cell in notebook.cells
+            for output in cell.get("outputs", ())
+        )
+    )
+    return [
+        one["name"]
+        for one in content["benchmarks"]
+        if not re.search(
+            rf"<th>{re.escape(results.BENCHMARKS[one['name']])}</th>\s*"
+            rf"<td>{re.escape(results.format_ratio(one['ratio']))}</td>",
+            tables,
+        )
+    ]
+
+
+def test_benchmarks_are_those_that_the_outputs_show():
+    """A README must not cite the ratio of another run than the notebook beside it."""
+    course, seen = load_course(ROOT), 0
+    for day in course.landed():
+        content = results.load(course.folder(day))
+        notebook = notebooks.read(course.notebook(day))
+        best = results.best_record(content, results.code_hashes(course.notebook(day)))
+        content["benchmarks"] = [
+            one
+            for one in content["benchmarks"]
+            if results.device_kind(one) == results.device_kind(best.record)
+        ]
+        assert other_ratios(content, notebook) == [], day.folder
+        for one in content["benchmarks"]:
+            one["ratio"] *= 1.2
+            assert one["name"] in other_ratios(content, notebook)
+            seen += 1
+    assert seen
