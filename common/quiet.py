@@ -1,4 +1,8 @@
-"""Start Keras without the notices that its TensorFlow backend prints at start-up."""
+"""Start Keras without the notices that its TensorFlow backend prints at start-up.
+
+In the smoke budget also without most of what TensorFlow and JAX do to make a graph
+faster: it takes longer than the few steps that it speeds up.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +44,24 @@ def start() -> None:
     # for its developers; what fails raises a Python error all the same.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_stderr_closed():
-        import keras  # noqa: F401
+        import keras
 
-        from common.runtime import device
+        from common import runtime
 
-        device()
+        runtime.device()
     # After the import: in an interactive session it sets this level itself.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if runtime.active_budget() == "smoke":
+        _compile_hastily(keras.backend.backend())
+
+
+def _compile_hastily(backend: str) -> None:
+    """Let the backend optimise its graphs less; PyTorch has none to optimise."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    elif backend == "jax":
+        import jax
+
+        jax.config.update("jax_disable_most_optimizations", True)

@@ -6,6 +6,7 @@ labels are wrong. The same on every machine: only `RandomState`'s doubles are us
 Results on them say that code runs, nothing about real reviews.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,6 +118,7 @@ class StandInTexts:
     what: str
 
 
+@functools.cache
 def reviews() -> StandInTexts:
     """Return 4,000 + 1,000 generated reviews of 15 to 120 words, no two alike."""
     draw = _Draw(20240121)

@@ -42,11 +42,22 @@ def code_hashes(notebook: Path, root: Path | None = None) -> dict[str, str]:
         if cell["cell_type"] == "code"
         and "bootstrap" not in cell.get("metadata", {}).get("tags", ())
     ]
-    return {name: code_sha256(sources, name, root) for name in RECORDED_BUDGETS}
+    read: _Read = {}
+    return {name: code_sha256(sources, name, root, read) for name in RECORDED_BUDGETS}
 
 
-def code_sha256(sources: Iterable[str], budget: str, root: Path | None = None) -> str:
-    """Return what `code_hashes` says for one budget, for a notebook's code cells."""
+def code_sha256(
+    sources: Iterable[str],
+    budget: str,
+    root: Path | None = None,
+    read: _Read | None = None,
+) -> str:
+    """Return what `code_hashes` says for one budget, for a notebook's code cells.
+
+    `read` holds the modules read so far; handed from one budget to the next, it
+    saves reading those twice in which no budget is mentioned.
+    """
+    read = {} if read is None else read
     digest = hashlib.sha256()
     trees = []
     for source in sources:
@@ -55,7 +66,7 @@ def code_sha256(sources: Iterable[str], budget: str, root: Path | None = None) -
         text = source.strip() if tree is None else _essence(tree)
         trees.append(tree or _parsed(_without_magics(source), budget))
         digest.update(text.encode() + b"\0")
-    reached = _reached(trees, ROOT if root is None else Path(root), budget)
+    reached = _reached(trees, ROOT if root is None else Path(root), budget, read)
     for text in reached:
         digest.update(text.encode() + b"\0")
     return digest.hexdigest()
@@ -136,7 +147,12 @@ class _Statement(NamedTuple):
     imports: frozenset[str]
 
 
-def _reached(cells: Sequence[ast.AST], root: Path, budget: str) -> list[str]:
+_Read = dict[tuple[str, str], tuple[list[_Statement], set[str]]]
+
+
+def _reached(
+    cells: Sequence[ast.AST], root: Path, budget: str, read: _Read
+) -> list[str]:
     """Return the text of every definition in common/ that notebook cells can reach.
 
     Names are followed by their spelling, wherever they stand, in strings as well:
@@ -153,7 +169,7 @@ def _reached(cells: Sequence[ast.AST], root: Path, budget: str) -> list[str]:
             name = waiting.pop()
             if name in modules or name.startswith(_BOOKKEEPING):
                 continue
-            modules[name], imported = _read_module(name, root, budget)
+            modules[name], imported = _read_module(name, root, budget, read)
             waiting += imported
 
     for cell in cells:
@@ -174,10 +190,19 @@ def _reached(cells: Sequence[ast.AST], root: Path, budget: str) -> list[str]:
 
 
 def _read_module(
-    name: str, root: Path, budget: str
+    name: str, root: Path, budget: str, read: _Read
 ) -> tuple[list[_Statement], set[str]]:
     """Return a module's top-level statements, and what importing it imports."""
     source = _module_file(name, root).read_text(encoding="utf-8")
+    key = name, budget if "budget(" in source else ""
+    if key not in read:
+        read[key] = _parsed_module(source, name, root, budget)
+    return read[key]
+
+
+def _parsed_module(
+    source: str, name: str, root: Path, budget: str
+) -> tuple[list[_Statement], set[str]]:
     tree = _AsBudgeted(budget).visit(ast.parse(source))
     statements, imported = [], set()
     for node in tree.body:
