@@ -732,6 +732,21 @@ def test_a_run_that_stops_says_why_without_a_traceback(
     assert err.startswith("Stopped. ") and sentence in err and "Traceback" not in err
 
 
+def test_a_budget_or_backend_that_is_not_there_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("COURSE_BUDGET", "huge")
+    with pytest.raises(PipelineError, match=r"cannot start: .*smoke, quick or full"):
+        pipeline._start_keras()
+
+    def missing():
+        raise ModuleNotFoundError("No module named 'jax'")
+
+    monkeypatch.setattr("common.quiet.start", missing)
+    with pytest.raises(PipelineError, match="cannot start: No module named 'jax'"):
+        pipeline._start_keras()
+    monkeypatch.setattr(pipeline, "_backend", lambda: "abacus")
+    assert pipeline._version("backend") == "abacus not installed"
+
+
 def test_an_unchanged_run_needs_no_keras_and_is_quiet(tmp_path):
     """As a program: nothing on stderr; after the first run nothing is imported."""
     script = (

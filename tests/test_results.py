@@ -607,6 +607,19 @@ def test_of_a_budget_only_its_own_value_counts(trunk):
     assert trunk(edit=("runtime", "full=3", "full=5")) != before
 
 
+def test_budgets_share_what_was_read_and_keep_their_own_values(trunk, tmp_path):
+    cells = ["from common import runtime", "runtime.start()"]
+    one = "return tool.used()", "return budget(smoke=1, quick=2, full=3)"
+    trunk(cells, ("runtime", *one))
+    read = {}
+    together = [
+        results.code_sha256(cells, b, tmp_path, read) for b in ("full", "quick")
+    ]
+    apart = [results.code_sha256(cells, b, tmp_path) for b in ("full", "quick")]
+    assert together == apart
+    assert len(set(apart)) == 2
+
+
 def test_a_cell_of_commands_counts_as_it_is_written(trunk):
     shell = ["%%bash\ndvc add data\n"]
     assert trunk(shell) != trunk(["%%bash\ndvc add date\n"])

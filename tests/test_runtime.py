@@ -54,14 +54,26 @@ def test_course_home_lies_outside_the_repository(monkeypatch, tmp_path):
     assert course_home() == tmp_path
 
 
-def test_keras_starts_without_a_notice():
-    code = "from common import quiet; quiet.start(); import keras; print('started')"
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+HASTE = {
+    "tensorflow": "import tensorflow as tf\n"
+    "options = tf.config.optimizer.get_experimental_options()\n"
+    "print(options.get('disable_meta_optimizer', False))",
+    "jax": "import jax\nprint(jax.config.read('jax_disable_most_optimizations'))",
+    "torch": "import os\nprint(os.environ['COURSE_BUDGET'] == 'smoke')",
+}
+"""Prints whether a backend leaves its graphs as they are."""
+
+
+@pytest.mark.parametrize("budget", ["smoke", "quick"])
+def test_keras_starts_without_a_notice_and_hurries_in_smoke_alone(budget):
+    backend = runtime.keras.backend.backend()
+    code = f"from common import quiet\nquiet.start()\n{HASTE[backend]}"
+    env = os.environ | {"PYTHONPATH": str(ROOT), "COURSE_BUDGET": budget}
     env.pop("TF_CPP_MIN_LOG_LEVEL", None)
     run = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True
     )
-    assert (run.stdout, run.stderr) == ("started\n", "")
+    assert (run.stdout, run.stderr) == (f"{budget == 'smoke'}\n", "")
 
 
 def test_quiet_does_not_hide_pythons_errors(capfd):

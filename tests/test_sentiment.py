@@ -24,7 +24,7 @@ from common.sentiment.features import (
     bigram_numbers,
     tokenise,
 )
-from common.sentiment.model import build_model
+from common.sentiment.model import build_model, compile_model
 from common.sentiment.predictor import Predictor
 from common.sentiment.training import seed_epoch, train, weights_digest
 
@@ -243,6 +243,22 @@ def test_a_run_that_stopped_ends_at_the_same_weights(tmp_path, kind):
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["epoch-0003"]
     other = train(model, config, 50, x, y, **keep | {"key": "another"})
     assert other.resumed_at == 0
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="other backends trace otherwise"
+)
+def test_the_training_step_is_traced_once(monkeypatch):
+    traced, step = [], keras.Model.train_step
+    monkeypatch.setattr(
+        keras.Model,
+        "train_step",
+        lambda self, data: traced.append(1) or step(self, data),
+    )
+    model = build_model(ModelConfig(embedding_dim=2), 20)
+    compile_model(model, TrainingConfig(), 1)
+    model.fit(np.ones((8, 5), "int32"), np.ones(8), batch_size=4, verbose=0)
+    assert len(traced) == 1
 
 
 def test_a_broken_checkpoint_is_not_taken_up(tmp_path):

@@ -652,7 +652,7 @@ def _version(name: str) -> str:
         return platform.python_version()
     if name == "backend":
         name = _backend()
-        return f"{name} {version(name)}"
+        return f"{name} {_version(name)}"
     try:
         return version(name)
     except PackageNotFoundError:
@@ -679,7 +679,10 @@ def _backend() -> str:
 def _start_keras() -> None:
     from common import quiet
 
-    quiet.start()
+    try:
+        quiet.start()
+    except (ImportError, ValueError) as reason:  # a backend or budget not there
+        raise PipelineError(f"Keras cannot start: {reason}") from None
     with quiet.native_stderr_closed(), contextlib.suppress(ImportError):
         # Keras' fit asks for it on every backend; here it comes without its notices
         import tensorflow  # noqa: F401
