@@ -39,6 +39,9 @@ def start() -> None:
 
     A notebook trains many models, one after another, on purpose; TensorFlow's
     warning that this compiles many functions is turned off too.
+
+    Raises:
+        ValueError: `COURSE_BUDGET` names a budget that does not exist.
     """
     # What the compiled part reports later ("oneDNN supports DT_BOOL only on ...") is
     # for its developers; what fails raises a Python error all the same.

@@ -741,10 +741,24 @@ def test_a_budget_or_backend_that_is_not_there_is_one_sentence(monkeypatch):
         raise ModuleNotFoundError("No module named 'jax'")
 
     monkeypatch.setattr("common.quiet.start", missing)
-    with pytest.raises(PipelineError, match="cannot start: No module named 'jax'"):
+    with pytest.raises(PipelineError, match=r"cannot start: No module named 'jax'\.$"):
         pipeline._start_keras()
     monkeypatch.setattr(pipeline, "_backend", lambda: "abacus")
     assert pipeline._version("backend") == "abacus not installed"
+    monkeypatch.setenv("COURSE_BUDGET", "smoke")
+    assert pipeline._version("backend") == "abacus not installed, graphs not optimised"
+
+
+def test_the_traceback_in_tensorflows_message_is_left_out():
+    said = """Traceback (most recent call last):
+  File "pywrap_tensorflow.py", line 73, in <module>
+ImportError: libtensorflow_cc.so.2: cannot open shared object file.
+
+
+Failed to load the native TensorFlow runtime."""
+    line = "ImportError: libtensorflow_cc.so.2: cannot open shared object file"
+    assert pipeline._in_a_line(ImportError(said)) == line
+    assert pipeline._in_a_line(ValueError()) == "ValueError"
 
 
 def test_an_unchanged_run_needs_no_keras_and_is_quiet(tmp_path):

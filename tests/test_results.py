@@ -617,6 +617,7 @@ def test_budgets_share_what_was_read_and_keep_their_own_values(trunk, tmp_path):
     ]
     apart = [results.code_sha256(cells, b, tmp_path) for b in ("full", "quick")]
     assert together == apart
+    assert {budget for _, budget in read} == {"", "full", "quick"}
     assert len(set(apart)) == 2
 
 

@@ -54,8 +54,8 @@ def code_sha256(
 ) -> str:
     """Return what `code_hashes` says for one budget, for a notebook's code cells.
 
-    `read` holds the modules read so far; handed from one budget to the next, it
-    saves reading those twice in which no budget is mentioned.
+    `read` holds the modules of this root parsed so far. Handed from one budget to
+    the next, it saves parsing those again that mention no budget.
     """
     read = {} if read is None else read
     digest = hashlib.sha256()
@@ -194,7 +194,7 @@ def _read_module(
 ) -> tuple[list[_Statement], set[str]]:
     """Return a module's top-level statements, and what importing it imports."""
     source = _module_file(name, root).read_text(encoding="utf-8")
-    key = name, budget if "budget(" in source else ""
+    key = name, budget if "budget" in source else ""
     if key not in read:
         read[key] = _parsed_module(source, name, root, budget)
     return read[key]

@@ -51,7 +51,7 @@ def compile_model(
     """Compile for training: Adam along a cosine, smoothed binary cross-entropy.
 
     Args:
-        model: what `build_model` returned.
+        model: what `build_model` returned; its weights have to exist.
         config: learning rate, epochs and label smoothing.
         steps_per_epoch: minibatches in one epoch, for the length of the cosine.
         steps_per_execution: how many the backend runs at once; changes no result.
@@ -68,6 +68,6 @@ def compile_model(
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
         steps_per_execution=steps_per_execution,
     )
-    # TensorFlow traces a training step that creates variables a second time. With the
-    # optimizer's averages at hand, the first step starts in half the time.
+    # TensorFlow traces a training step twice if its first tracing creates variables.
+    # The optimizer's would not exist yet, so they are created here.
     model.optimizer.build(model.trainable_variables)
