@@ -71,7 +71,8 @@ def save(
     """Keep an artifact for later days, in place of an older one of the same budget.
 
     Whoever looks meanwhile finds the older one or the new one, each whole, also when
-    the program is killed half-way.
+    the program is killed half-way. A look that falls between the two renames of the
+    exchange may find none; the next one finds it.
 
     Args:
         name: lower-case letters, digits and underscores: "sentiment_model".
