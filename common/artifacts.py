@@ -71,8 +71,7 @@ def save(
     """Keep an artifact for later days, in place of an older one of the same budget.
 
     Whoever looks meanwhile finds the older one or the new one, each whole, also when
-    the program is killed half-way. A look that falls between the two renames of the
-    exchange may find none; the next one finds it.
+    the program is killed half-way.
 
     Args:
         name: lower-case letters, digits and underscores: "sentiment_model".
@@ -187,19 +186,34 @@ def _described(made: _Made) -> str:
 
 def _found(place: Path) -> list[_Made]:
     """Every whole artifact in `place`."""
-    for _ in range(10):
+    found: list[_Made] = []
+    for _ in range(50):
         _bring_back(place)
-        found = []
-        for stand_in in (False, True):
-            for budget in BUDGETS:
-                folder = place / _slot(budget, stand_in)
-                card = _read_card(folder)
-                if card is not None:
-                    found.append(_Made(folder, budget, stand_in, *card))
-        if not any(_hidden(place, _ASIDE)):
+        found = _seen(place) or found
+        if _at_rest(place) or (found and not any(_hidden(place, _ASIDE))):
             break
         time.sleep(0.02)  # one is perhaps being exchanged at this moment
     return found
+
+
+def _seen(place: Path) -> list[_Made]:
+    """What one look at `place` finds: nothing between the renames of an exchange."""
+    found = []
+    for stand_in in (False, True):
+        for budget in BUDGETS:
+            folder = place / _slot(budget, stand_in)
+            card = _read_card(folder)
+            if card is not None:
+                found.append(_Made(folder, budget, stand_in, *card))
+    return found
+
+
+def _at_rest(place: Path) -> bool:
+    """Whether nothing was renamed in `place` for a while, or it does not exist."""
+    try:
+        return time.time() - place.stat().st_mtime > 0.2
+    except OSError:
+        return True
 
 
 def _slot(budget: str, stand_in: bool) -> str:
