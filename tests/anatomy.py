@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import drawings
 from nbformat import NotebookNode
 
 from common import results
@@ -223,6 +224,10 @@ def readme_pictures_are_the_notebooks(day: DayFolder) -> Iterator[str]:
         yield f"figures/{name} is not shown in the README"
 
 
+def drawings_change_nothing(day: DayFolder) -> Iterator[str]:
+    yield from drawings.complaints(day.code)
+
+
 def links_are_unbroken(day: DayFolder) -> Iterator[str]:
     texts = [("README.md", day.readme)]
     texts += [(f"cell {number}", cell.source) for number, cell in day.text]
@@ -322,6 +327,7 @@ CHECKS: tuple[Rule, ...] = (
     size_is_readable,
     figures_are_read,
     readme_pictures_are_the_notebooks,
+    drawings_change_nothing,
     links_are_unbroken,
     record_is_the_notebooks,
     exercises_are_announced,

@@ -330,6 +330,11 @@ BREAKS_A_CELL = [
         lambda cells: cells[5].update(outputs=[]),
         "shows no picture",
     ),
+    (
+        "drawings_change_nothing",
+        insert(6, miniature.code("np.random.normal()", "drawing")),
+        "drawing 7 reads random",
+    ),
     ("links_are_unbroken", set_source("Two.", "[x](../day99/x.ipynb)"), "cell"),
     ("links_are_unbroken", set_source("Two.", "[x](README.md#none)"), "heading"),
     ("record_is_the_notebooks", set_source("results.record", "x"), "in 0 cells"),

@@ -39,15 +39,6 @@ def tags(cell: NotebookNode) -> list[str]:
     return cell.get("metadata", {}).get("tags", [])
 
 
-def code_sources(notebook: NotebookNode) -> list[str]:
-    """Return the code cells that count for a record: all but the bootstrap cell."""
-    return [
-        cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "code" and BOOTSTRAP not in tags(cell)
-    ]
-
-
 def bring_to_form(notebook: NotebookNode) -> bool:
     """Give a notebook the ids and metadata in which it is stored; outputs stay.
 
