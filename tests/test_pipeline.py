@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 import os
 import shutil
@@ -11,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +21,14 @@ from common.sentiment import data, pipeline
 from common.sentiment.config import Config
 from common.sentiment.data import Corpus, Split, ValidationError
 from common.sentiment.features import FeatureError, Tokenizer
-from common.sentiment.pipeline import PipelineError
+from common.sentiment.pipeline import (
+    PipelineError,
+    provenance,
+    records,
+    runner,
+    stages,
+)
+from common.sentiment.pipeline.stages import shared
 
 SMALL = {
     "features": {"vocabulary_size": 200, "max_tokens": 20, "bigram_buckets": 64},
@@ -91,19 +97,19 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     called: list[str] = []
 
     def pretending(stage: pipeline.Stage) -> pipeline.Stage:
-        def work(job: pipeline.Work) -> str:
+        def function(context: pipeline.Context) -> str:
             called.append(stage.name)
-            for path in job.inputs.values():
+            for path in context.inputs.values():
                 assert path.is_dir()
-            told = {name: one.model_dump() for name, one in job.settings.items()}
-            (job.target / "told.json").write_text(json.dumps(told))
+            told = {name: one.model_dump() for name, one in context.settings.items()}
+            (context.target / "told.json").write_text(json.dumps(told))
             return "done"
 
-        return stage._replace(work=work)
+        return stage._replace(function=function)
 
-    stages = tuple(pretending(stage) for stage in pipeline.STAGES)
-    monkeypatch.setattr(pipeline, "STAGES", stages)
-    monkeypatch.setattr(pipeline, "_manifest", lambda *parts: {"format": "pretended"})
+    pretended = tuple(pretending(stage) for stage in stages.STAGES)
+    monkeypatch.setattr(stages, "STAGES", pretended)
+    monkeypatch.setattr(runner, "manifest_of", lambda *parts: {"format": "pretended"})
     return called
 
 
@@ -448,9 +454,9 @@ def test_an_account_of_another_form_is_no_account(copied, account):
 def test_another_version_counts_where_the_software_is_used(
     copied, monkeypatch, name, changed
 ):
-    real = pipeline._version
+    real = provenance.version
     monkeypatch.setattr(
-        pipeline, "_version", lambda asked: "9.9" if asked == name else real(asked)
+        records, "version", lambda asked: "9.9" if asked == name else real(asked)
     )
     planned = pipeline.plan(small(), copied, dataset=dataset())
     assert [stage for stage, why in planned.items() if "software changed" in why] == (
@@ -462,79 +468,79 @@ def test_another_version_counts_where_the_software_is_used(
 
 def test_software_that_is_missing_is_a_version_too():
     """The plan does not break on what only a later stage needs, and will ask for."""
-    assert pipeline._version("no-such-package") == "not installed"
+    assert provenance.version("no-such-package") == "not installed"
 
 
-def test_code_counts_but_not_its_comments_and_docstrings(tmp_path, monkeypatch):
-    train = next(stage for stage in pipeline.STAGES if stage.name == "train")
-    package = tmp_path / "sentiment"
-    shutil.copytree(Path(pipeline.__file__).parent, package)
-    monkeypatch.setattr(pipeline, "__file__", str(package / "pipeline.py"))
-    assert {"train", "read_split", "_write_json"} <= set(
-        pipeline._with_helpers(train.work)
-    )
-    hashed = pipeline._code_sha256.__wrapped__  # without its memory
-    before = hashed(train)
-    path = package / "training.py"
+@pytest.fixture
+def product(tmp_path: Path) -> Path:
+    """A root with a copy of the product's code, which a test may change."""
+    copy = tmp_path / "common" / "sentiment"
+    shutil.copytree(ROOT / "common" / "sentiment", copy)
+    return tmp_path
+
+
+def edit(root: Path, name: str, old: str, new: str) -> None:
+    path = root / "common" / "sentiment" / name
     source = path.read_text()
-    path.write_text(
-        source.replace('"""Training that', '"""Teaching that') + "\n# more\n"
-    )
-    assert hashed(train) == before
-    path.write_text(source.replace("shuffle=False", "shuffle=True"))
-    assert hashed(train) != before
+    assert old in source
+    path.write_text(source.replace(old, new))
+    provenance.code_of.cache_clear()
 
 
-def test_every_stage_declares_the_modules_that_it_uses():
-    """What a stage function names, and what that imports in turn, counts."""
-    package = Path(pipeline.__file__).parent
-    exempt = {"config", "pipeline"}  # settings count by value, the rest is plumbing
+@pytest.fixture(autouse=True)
+def forget_code() -> Iterator[None]:
+    yield
+    provenance.code_of.cache_clear()
 
-    def imports(tree: ast.AST) -> set[str]:
-        found = set()
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                if node.module == "common.sentiment":
-                    found |= {alias.name for alias in node.names}
-                elif node.module.startswith("common.sentiment."):
-                    found.add(node.module.rpartition(".")[2])
-        return found
 
-    module = ast.parse(inspect.getsource(pipeline))
-    origin = {}
-    for node in module.body:
-        if isinstance(node, ast.ImportFrom) and "common.sentiment" in (
-            node.module or ""
-        ):
-            for alias in node.names:
-                name = alias.asname or alias.name
-                own = node.module.rpartition(".")[2]
-                origin[name] = alias.name if own == "sentiment" else own
-    helpers = {n.name: n for n in module.body if isinstance(n, ast.FunctionDef)}
+def code_of_all(root: Path) -> dict[str, str]:
+    return {s.name: provenance.code_of(s.name, root) for s in pipeline.STAGES}
 
-    def used(tree: ast.AST, seen: set[str]) -> set[str]:
-        found = imports(tree)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name) and node.id in origin:
-                found.add(origin[node.id])
-            if (
-                isinstance(node, ast.Name)
-                and node.id in helpers
-                and node.id not in seen
-            ):
-                seen.add(node.id)
-                found |= used(helpers[node.id], seen)
-        return found
 
-    for stage in pipeline.STAGES:
-        waiting, needed = list(used(helpers[stage.work.__name__], set())), set()
-        while waiting:
-            name = waiting.pop()
-            if name in needed | exempt or not (package / f"{name}.py").is_file():
-                continue
-            needed.add(name)
-            waiting += imports(ast.parse((package / f"{name}.py").read_text()))
-        assert needed <= set(stage.code), (stage.name, needed - set(stage.code))
+def test_comments_and_docstrings_are_no_code(product):
+    before = code_of_all(product)
+    assert before == code_of_all(ROOT)
+    edit(product, "training.py", '"""Training that', '# more\n"""Teaching that')
+    edit(product, "pipeline/stages/train.py", "Train the network, from", "Begin at")
+    assert code_of_all(product) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "changed"),
+    [
+        ("training.py", "shuffle=False", "shuffle=True", "train"),
+        ("pipeline/stages/validate.py", "checks passed", "checks", "validate"),
+        (
+            "evaluation.py",
+            '"never", ',
+            "",
+            "evaluate export",
+        ),  # a constant
+        (
+            "data.py",
+            "MOST_DROPPED = 0.1",
+            "MOST_DROPPED = 0.2",
+            "ingest validate featurise evaluate",
+        ),
+        ("model.py", "seed=0", "seed=1", "train evaluate export"),
+        ("export.py", "PARITY = 1e-3", "PARITY = 1e-4", "export"),
+        ("predictor.py", "_ROWS_AT_ONCE = 64", "_ROWS_AT_ONCE = 8", "export"),
+        (
+            "features.py",
+            "FIRST_WORD = 3",
+            "FIRST_WORD = 4",
+            "ingest validate featurise train evaluate export",
+        ),
+        ("config.py", "le=10_000", "le=20_000", ""),  # settings count by value
+        ("pipeline/runner.py", "runs (", "is run (", ""),
+    ],
+)
+def test_code_counts_for_the_stages_that_reach_it(product, name, old, new, changed):
+    """Also what stands outside functions, and what an import brings along."""
+    before = code_of_all(product)
+    edit(product, name, old, new)
+    after = code_of_all(product)
+    assert [s for s in before if before[s] != after[s]] == changed.split()
 
 
 # --- Kill, stop, two at once ---------------------------------------------------------
@@ -566,11 +572,11 @@ def test_killed_in_the_middle_of_training_it_ends_at_the_same_weights(
     assert not (folder / "train").exists() and not (folder / "manifest.json").exists()
     assert list((folder / "checkpoints").glob("epoch-*"))
 
-    def no_export(work: pipeline.Work) -> str:
+    def no_export(context: pipeline.Context) -> str:
         return "nothing exported: that costs seconds, and is not the question"
 
-    stages = (*pipeline.STAGES[:-1], pipeline.STAGES[-1]._replace(work=no_export))
-    monkeypatch.setattr(pipeline, "STAGES", stages)
+    shorter = (*stages.STAGES[:-1], stages.STAGES[-1]._replace(function=no_export))
+    monkeypatch.setattr(stages, "STAGES", shorter)
     told: list[str] = []
     manifest = pipeline.run(small(), folder, dataset=dataset(), say=told.append)
     assert any(line.startswith("featurise  unchanged") for line in told)
@@ -592,22 +598,22 @@ def test_killed_in_the_middle_of_training_it_ends_at_the_same_weights(
 def test_a_stage_that_dies_leaves_nothing_half_done(
     no_work, tmp_path, monkeypatch, name
 ):
-    stages = pipeline.STAGES
+    whole = stages.STAGES
 
-    def dying(job: pipeline.Work) -> str:
-        (job.target / "half").write_text("half")
+    def dying(context: pipeline.Context) -> str:
+        (context.target / "half").write_text("half")
         raise KeyboardInterrupt
 
-    broken = [s._replace(work=dying) if s.name == name else s for s in stages]
-    monkeypatch.setattr(pipeline, "STAGES", tuple(broken))
-    monkeypatch.setattr(pipeline, "_code_sha256", lambda stage: stage.name)
+    broken = [s._replace(function=dying) if s.name == name else s for s in whole]
+    monkeypatch.setattr(stages, "STAGES", tuple(broken))
+    monkeypatch.setattr(records, "code_of", lambda stage: stage)
     with pytest.raises(KeyboardInterrupt):
         pipeline.run(small(), tmp_path, dataset=dataset(), say=quiet)
     assert not (tmp_path / name).exists()
     no_work.clear()
-    monkeypatch.setattr(pipeline, "STAGES", stages)
+    monkeypatch.setattr(stages, "STAGES", whole)
     pipeline.run(small(), tmp_path, dataset=dataset(), say=quiet)
-    places = [stage.name for stage in stages]
+    places = [stage.name for stage in whole]
     assert no_work == places[places.index(name) :]
     assert not list(tmp_path.rglob("half"))
 
@@ -618,11 +624,11 @@ def test_while_a_changed_run_is_unfinished_there_is_no_manifest(
     pipeline.run(small(), tmp_path, dataset=dataset(), say=quiet)
     assert (tmp_path / "manifest.json").exists()
 
-    def dying(job: pipeline.Work) -> str:
+    def dying(context: pipeline.Context) -> str:
         raise OSError("disk full")
 
-    broken = (*pipeline.STAGES[:-1], pipeline.STAGES[-1]._replace(work=dying))
-    monkeypatch.setattr(pipeline, "STAGES", broken)
+    broken = (*stages.STAGES[:-1], stages.STAGES[-1]._replace(function=dying))
+    monkeypatch.setattr(stages, "STAGES", broken)
     with pytest.raises(OSError, match="disk full"):
         pipeline.run(
             small(training={"seed": 5}), tmp_path, dataset=dataset(), say=quiet
@@ -634,13 +640,13 @@ def test_while_a_changed_run_is_unfinished_there_is_no_manifest(
 def test_two_runs_do_not_meet_in_one_folder(no_work, tmp_path, monkeypatch):
     inside, leave = threading.Event(), threading.Event()
 
-    def waiting(job: pipeline.Work) -> str:
+    def waiting(context: pipeline.Context) -> str:
         inside.set()
         assert leave.wait(20)
         return "done"
 
-    stages = (pipeline.STAGES[0]._replace(work=waiting), *pipeline.STAGES[1:])
-    monkeypatch.setattr(pipeline, "STAGES", stages)
+    slow = (stages.STAGES[0]._replace(function=waiting), *stages.STAGES[1:])
+    monkeypatch.setattr(stages, "STAGES", slow)
     config, reviews = small(), dataset()
 
     def first() -> None:
@@ -726,7 +732,7 @@ def test_a_run_that_stops_says_why_without_a_traceback(
     def stopping(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(pipeline, "run", stopping)
+    monkeypatch.setattr(runner, "run", stopping)
     assert pipeline.main(["--folder", str(tmp_path / "run")]) == status
     err = capsys.readouterr().err.strip()
     assert err.startswith("Stopped. ") and sentence in err and "Traceback" not in err
@@ -735,18 +741,18 @@ def test_a_run_that_stops_says_why_without_a_traceback(
 def test_a_budget_or_backend_that_is_not_there_is_one_sentence(monkeypatch):
     monkeypatch.setenv("COURSE_BUDGET", "huge")
     with pytest.raises(PipelineError, match=r"cannot start: .*smoke, quick or full"):
-        pipeline._start_keras()
+        shared.start_keras()
 
     def missing():
         raise ModuleNotFoundError("No module named 'jax'")
 
     monkeypatch.setattr("common.quiet.start", missing)
     with pytest.raises(PipelineError, match=r"cannot start: No module named 'jax'\.$"):
-        pipeline._start_keras()
-    monkeypatch.setattr(pipeline, "_backend", lambda: "abacus")
-    assert pipeline._version("backend") == "abacus not installed"
+        shared.start_keras()
+    monkeypatch.setattr(provenance, "backend", lambda: "abacus")
+    assert provenance.version("backend") == "abacus not installed"
     monkeypatch.setenv("COURSE_BUDGET", "smoke")
-    assert pipeline._version("backend") == "abacus not installed, graphs not optimised"
+    assert provenance.version("backend") == "abacus not installed, graphs not optimised"
 
 
 def test_the_traceback_in_tensorflows_message_is_left_out():
@@ -757,8 +763,8 @@ ImportError: libtensorflow_cc.so.2: cannot open shared object file.
 
 Failed to load the native TensorFlow runtime."""
     line = "ImportError: libtensorflow_cc.so.2: cannot open shared object file"
-    assert pipeline._in_a_line(ImportError(said)) == line
-    assert pipeline._in_a_line(ValueError()) == "ValueError"
+    assert shared.first_line(ImportError(said)) == line
+    assert shared.first_line(ValueError()) == "ValueError"
 
 
 def test_an_unchanged_run_needs_no_keras_and_is_quiet(tmp_path):
@@ -766,11 +772,11 @@ def test_an_unchanged_run_needs_no_keras_and_is_quiet(tmp_path):
     script = (
         "import sys\n"
         "from common.sentiment import pipeline\n"
-        "pipeline.STAGES = tuple(s._replace(work=lambda job: 'done') "
-        "for s in pipeline.STAGES)\n"
-        "pipeline._code_sha256 = lambda stage: 'same'\n"
-        "pipeline._manifest = lambda *parts: {}\n"
-        "pipeline.summary = lambda *parts: 'a summary'\n"
+        "from common.sentiment.pipeline import command, runner, stages\n"
+        "stages.STAGES = tuple(s._replace(function=lambda context: 'done') "
+        "for s in stages.STAGES)\n"
+        "runner.manifest_of = lambda *parts: {}\n"
+        "command.summary = lambda *parts: 'a summary'\n"
         "status = pipeline.main(['--config', 'small.toml', '--folder', 'run'])\n"
         "assert 'keras' not in sys.modules\n"
         "sys.exit(status)\n"
@@ -791,7 +797,7 @@ def test_an_unchanged_run_needs_no_keras_and_is_quiet(tmp_path):
 
 
 def test_the_plan_is_told_in_words(copied, capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(pipeline, "_loaded", lambda config, given: dataset())
+    monkeypatch.setattr(runner, "_loaded", lambda config, given: dataset())
     (tmp_path / "s.toml").write_text("[training]\nseed = 3\n")
     arguments = [
         "--config",
