@@ -178,25 +178,6 @@ check_culprit = choice(
 )
 
 
-def check_right_share(answer):
-    expect_number(
-        answer,
-        0.64,
-        {
-            0.6: "A label drawn from all ten digits hits the right one now and then.",
-            0.4: "That is the share of labels that were drawn anew.",
-            0.36: "That is the share of wrong labels; the reader agrees with the rest.",
-            0.64**2: "Only the labels are noisy; the reader is perfect.",
-            0.6 + 0.4 / 9: "Ten digits are drawn from, the right one among them.",
-            1.0: "It reads every digit right, but the labels that score it are not.",
-            64: "Give a fraction, not percent.",
-        },
-        rtol=1e-4,
-        otherwise="Add the labels left alone and the drawn ones right by luck.",
-    )
-    return "A perfect reader scores 64 %: noisy labels cap the score of everybody."
-
-
 NUM_POINTS, NOISE = 20, 0.3
 
 
@@ -506,28 +487,6 @@ def stratified_folds_np(labels, k):
     ),
     Exercise(
         id="4.6",
-        title="A perfect reader among noisy labels",
-        name="perfect_score",
-        check=check_right_share,
-        hints=(
-            "Which labels are right in the end? There are two ways to be right.",
-            "60 % are left alone. Of the rest, one in ten is right by luck.",
-            "0.6 + 0.4 / 10",
-        ),
-        solution="perfect_score = 0.6 + 0.4 / 10",
-        wrong=(
-            WrongAnswer("perfect_score = 0.6", "now and then"),
-            WrongAnswer("perfect_score = 0.36", "share of wrong labels"),
-            WrongAnswer("perfect_score = 1.0", "labels that score it"),
-            WrongAnswer("perfect_score = 0.6 + 0.4 / 9", "Ten digits are drawn"),
-            WrongAnswer("perfect_score = 0.4", "drawn anew"),
-            WrongAnswer("perfect_score = 0.64 ** 2", "reader is perfect"),
-            WrongAnswer("perfect_score = 64", "not percent"),
-            WrongAnswer("perfect_score = 0.5", "Add the labels left alone"),
-        ),
-    ),
-    Exercise(
-        id="4.7",
         title="Far beyond the number of points",
         name="far_degree",
         check=check_far_degree,
