@@ -276,9 +276,10 @@ def test_a_quick_run_replaces_the_outputs_of_a_stale_full_one(recorded, capsys):
     notebook = notebooks.read(results.notebook_path(recorded / miniature.DAY))
     assert notebook.metadata.record["budget"] == "quick"
     readme = (recorded / miniature.DAY / "README.md").read_text(encoding="utf-8")
-    assert f"| | full ({results.STALE}) | quick |" in readme
+    assert f"full: {results.STALE}" in readme
+    assert readme.count(results.STALE) == 1, "once, at the head"
     front = (recorded / "README.md").read_text(encoding="utf-8")
-    assert "(quick run, CPU, 2 cores)" in front
+    assert f"(quick run, CPU, 2 cores, full: {results.STALE})" in front
 
 
 def test_a_figure_that_is_drawn_no_more_is_removed(recorded, capsys):

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 import types
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ import pytest
 
 import common
 from common import results
+from common.results import names
 
 SHA, OTHER_SHA = "a" * 64, "b" * 64
 HASHES, OTHER_HASHES = ({"full": sha, "quick": sha} for sha in (SHA, OTHER_SHA))
@@ -71,16 +74,44 @@ def test_an_unknown_benchmark_is_refused_with_the_close_names():
 
 
 def test_every_metric_has_words_of_its_own_and_a_known_kind():
-    kinds = {"fraction", "nats", "seconds", "ratio", "count", "difference"}
+    kinds = {"fraction", "nats", "seconds", "ratio", "count", "difference", "flops"}
     words = [metric.description for metric in results.METRICS.values()]
     assert len(set(words)) == len(words)
     assert {metric.kind for metric in results.METRICS.values()} <= kinds
     assert all(re.fullmatch(r"[a-z0-9_]+", name) for name in results.METRICS)
 
 
+def test_no_name_is_lost_between_the_parts():
+    """Each name of a part is in the course's list, from one part only."""
+    for table in ("METRICS", "BENCHMARKS", "MODELS"):
+        parts = [getattr(part, table) for part in names.PARTS]
+        whole = getattr(results, table)
+        assert sum(map(len, parts)) == len({name for part in parts for name in part})
+        assert all(whole[name] == part[name] for part in parts for name in part)
+
+
+def test_what_most_days_say_of_a_model_needs_one_line_a_model():
+    assert results.MODELS["lenet"] == "LeNet"
+    for suffix, kind in {
+        "valid_accuracy": "fraction",
+        "train_seconds": "seconds",
+        "parameters": "count",
+        "flops": "flops",
+    }.items():
+        metric = results.known_metric(f"lenet_{suffix}")
+        assert metric.kind == kind
+        assert "LeNet" in metric.description
+    assert "MNIST" in results.known_metric("lenet_accuracy").description, "own words"
+    for name in ("train_seconds", "parameters", "flops"):
+        assert "the day's model" in results.known_metric(name).description
+    with pytest.raises(results.ResultsError, match="lenet_flops"):
+        results.known_metric("lente_flops")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
+        ("lenet_flops", -1, "negative"),
         ("test_accuracy", 98.3, "fraction"),
         ("test_accuracy", [0.9, float("nan")], "nothing to record"),
         ("test_accuracy", [], "no value"),
@@ -121,6 +152,10 @@ def test_a_single_value_has_no_spread(value):
         ("sigmoid_epochs_to_loss", 12.0, 0.0, 1, "12"),
         ("sigmoid_epochs_to_loss", 12.333, 0.577, 3, "12.3 ± 0.6"),
         ("sigmoid_epochs_to_loss", 1012.0, 0.0, 3, "1,012 ± 0"),
+        ("parameters", 394634.0, 0.0, 1, "394,634"),
+        ("flops", 840.0, 0.0, 1, "840"),
+        ("flops", 24_613_000.0, 0.0, 1, "24.6 M"),
+        ("flops", 1.2e9, 0.0, 1, "1.2 G"),
         ("parity_difference", 0.0, 0.0, 1, "0"),
         ("parity_difference", 2.6e-7, 0.0, 1, "2.6e-07"),
         ("parity_difference", 2.6e-3, 4e-4, 3, "2.6e-03 ± 4.0e-04"),
@@ -201,6 +236,7 @@ VALUE = {"mean": 0.9, "std": 0.0, "seeds": 1}
         (results_of(one_record(date="yesterday")), "date"),
         (results_of(one_record(seconds="84")), "seconds of record 1"),
         (results_of(one_record(metrics={})), "no metric"),
+        (results_of(one_record(memory_bytes=2.4)), "memory_bytes of record 1"),
         (results_of(one_record(metrics={"test_acc": VALUE})), "'test_acc'"),
         (
             results_of(one_record(metrics={"test_accuracy": VALUE | {"mean": 98.3}})),
@@ -292,6 +328,15 @@ def test_benchmarks_are_those_of_the_best_run(first, second, hashes, ratios):
     gpu = handover(budget="quick", device="GPU, Tesla T4", ratio=0.6)
     content = results.add(content, gpu, seconds=1, hashes=hashes)
     assert [one["ratio"] for one in content["benchmarks"]] == [*ratios, 0.6]
+
+
+def test_peak_memory_joins_a_record_where_it_is_known():
+    for known, kept in ((2_400_000_000, {2_400_000_000}), (0, set())):
+        content = results.add(
+            results_of(), handover(), seconds=1, hashes=HASHES, memory_bytes=known
+        )
+        results.validate(content, 1)
+        assert {one.get("memory_bytes") for one in content["records"]} - {None} == kept
 
 
 def test_adding_leaves_the_old_results_alone():
@@ -389,7 +434,7 @@ def test_targets_are_bounds_from_the_right_side():
 
 
 def test_a_day_without_records_says_so():
-    table = results.render_table(results_of(), HASHES)
+    table = results.render_table(results_of())
     assert "full (not recorded yet)" in table
     assert "quick (not recorded yet)" in table
     assert results.headline(results_of(), HASHES) == "not recorded yet"
@@ -398,19 +443,26 @@ def test_a_day_without_records_says_so():
     )
 
 
-def test_a_stale_record_is_marked_wherever_it_is_shown():
-    content = results_of(one_record(code_sha256=OTHER_SHA))
+@pytest.mark.parametrize(
+    ("full", "quick", "remark"),
+    [
+        (SHA, SHA, None),
+        (OTHER_SHA, OTHER_SHA, f"({results.STALE})"),
+        (SHA, OTHER_SHA, f"(quick: {results.STALE})"),
+        (OTHER_SHA, SHA, f"(quick run, CPU, 2 cores, full: {results.STALE})"),
+    ],
+)
+def test_a_stale_record_is_marked_once_at_the_head(full, quick, remark):
+    content = results_of(
+        one_record(code_sha256=full), one_record(budget="quick", code_sha256=quick)
+    )
+    head = results.render_expected("", content, HASHES)
+    assert head.count(results.STALE) == (remark is not None)
+    assert (remark or "") in head
+    assert results.headline(content, HASHES) in head, "the front page says it too"
     for text in (
-        results.render_table(content, HASHES),
-        results.headline(content, HASHES),
+        results.render_table(content),
         results.render_value(content, HASHES, "full.test_accuracy"),
-        results.render_expected("", content, HASHES),
-    ):
-        assert results.STALE in text
-    for text in (
-        results.render_table(content, OTHER_HASHES),
-        results.headline(content, OTHER_HASHES),
-        results.render_value(content, OTHER_HASHES, "full.test_accuracy"),
     ):
         assert results.STALE not in text
 
@@ -418,7 +470,7 @@ def test_a_stale_record_is_marked_wherever_it_is_shown():
 def test_the_table_shows_every_metric_in_words_with_its_seeds():
     quick = one_record(budget="quick", metrics={"plain_accuracy": VALUE})
     content = results_of(one_record(), quick, benchmarks=[ONE_BENCHMARK])
-    table = results.render_table(content, HASHES)
+    table = results.render_table(content)
     rows = [re.split(r" *\| *", line.strip("| ")) for line in table.splitlines()]
     first = results.METRICS["test_accuracy"].description
     assert rows[0] == ["full", "quick"]
@@ -432,7 +484,7 @@ def test_the_table_shows_every_metric_in_words_with_its_seeds():
 
 def test_two_kinds_of_device_have_a_column_each():
     gpu = one_record(device="GPU, Tesla T4")
-    table = results.render_table(results_of(one_record(), gpu), HASHES)
+    table = results.render_table(results_of(one_record(), gpu))
     assert table.splitlines()[0] == (
         "| | full, CPU | full, GPU | quick (not recorded yet) |"
     )
@@ -456,6 +508,48 @@ def test_the_header_keeps_the_rows_of_its_author():
         "| Recorded result | 98.31 % ± 0.06 test accuracy of the day's model |",
     ]
     assert results.render_expected(table, results_of(one_record()), HASHES) == table
+
+
+def test_peak_memory_stands_beside_the_time():
+    content = results_of(
+        one_record(memory_bytes=2_449_000_000), one_record(budget="quick")
+    )
+    assert (
+        "| It takes | 1 min 24 s (quick, CPU, 2 cores) · 1 min 24 s, 2.4 GB (full"
+        in (results.render_expected("", content, HASHES))
+    )
+    assert "in memory | 2.4 GB | |" in results.render_table(content)
+    assert "in memory" not in results.render_table(results_of(one_record()))
+    assert results.render_value(content, HASHES, "full.memory") == "2.4 GB"
+    assert results.render_value(content, HASHES, "quick.memory") == "not recorded yet"
+
+
+def test_a_process_knows_the_memory_that_it_held_at_most():
+    code = (
+        "from common import results\n"
+        "before = results.peak_memory()\n"
+        "block = b'1' * (before + 200_000_000)\n"  # the first peak may be our own
+        "del block\n"
+        "print(before, results.peak_memory() - before)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=common.ROOT, capture_output=True, check=True
+    )
+    before, grown = map(int, ran.stdout.split())
+    assert 10e6 < before < 30e9
+    assert 200e6 < grown < 200e6 + before
+
+
+def test_without_getrusage_the_system_is_asked_through_psutil(monkeypatch):
+    """As on Windows, where psutil knows the peak of the working set."""
+    process = types.SimpleNamespace(
+        memory_info=lambda: types.SimpleNamespace(peak_wset=7)
+    )
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setitem(
+        sys.modules, "psutil", types.SimpleNamespace(Process=lambda: process)
+    )
+    assert results.peak_memory() == 7
 
 
 def test_single_values_can_be_asked_for():
@@ -567,3 +661,49 @@ def test_a_stand_in_among_a_notebooks_variables_is_found():
     real, other = Dataset("MNIST", "official"), Dataset("digits", "stand_in")
     assert results.loaded_stand_in({"data": real, "source": "stand_in"}) == ""
     assert "stand-in" in results.loaded_stand_in({"data": real, "other": other})
+
+
+# --- What other days recorded --------------------------------------------------------
+
+
+@pytest.fixture
+def three_days(tmp_path):
+    """A course in which Days 5 and 7 have records and Day 6 has none."""
+    shutil.copy(common.ROOT / "course.toml", tmp_path)
+    costs = {
+        "test_accuracy": VALUE,
+        "train_seconds": VALUE | {"mean": 61.5},
+        "parameters": VALUE | {"mean": 25_000},
+    }
+    for number, folder, records in (
+        (5, "day05_cnn", [one_record(metrics=costs)]),
+        (7, "day07_batchnorm_dropout", [one_record(), one_record(budget="quick")]),
+    ):
+        (tmp_path / folder).mkdir()
+        content = results_of(*records) | {"day": number}
+        path = tmp_path / folder / "results.json"
+        path.write_text(results.dump(content), encoding="utf-8")
+    return tmp_path
+
+
+def test_the_records_of_other_days_are_read_as_rows(three_days):
+    first, second = results.of_days([5, 6, 7], "full", three_days)
+    assert first == results.DayResult(
+        5, "Convolutional networks", 0.9, 61.5, 25_000, "full", "CPU, 2 cores"
+    )
+    assert (second.day, second.accuracy, second.seconds) == (7, 0.98312, None)
+    assert results.of_days([6], "full", three_days) == []
+
+
+def test_a_row_stands_on_the_budget_that_was_asked_for_if_there_is_one(
+    three_days, monkeypatch
+):
+    def budgets(*asked):
+        return [one.budget for one in results.of_days([5, 7], *asked, root=three_days)]
+
+    assert budgets("quick") == ["full", "quick"]
+    assert budgets("full") == ["full", "full"]
+    stub = types.SimpleNamespace(active_budget=lambda: "quick")
+    monkeypatch.setitem(sys.modules, "common.runtime", stub)
+    monkeypatch.setattr(common, "runtime", stub, raising=False)
+    assert budgets() == ["full", "quick"]

@@ -225,7 +225,7 @@ class Stamper:
             return self._nav(day, path.suffix == ".ipynb", next(navs))
         recorded = self.recorded(day)
         if name == "results:table":
-            return results.render_table(*recorded)
+            return results.render_table(recorded.results)
         if name == "results:expected":
             return results.render_expected(old, *recorded)
         raise StampError(f"{where}: there is no {name}; see tools/stamp.py.")

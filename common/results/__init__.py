@@ -17,10 +17,11 @@ from that file by `results.words`, so that no figure is typed.
 A record carries the hash of the code that made it (`code_sha256`). Once that code has
 changed, the record is shown as "recorded for an earlier version".
 
-    names     what may be recorded, one list
+    names     what may be recorded, one list, and in part1 to part4 its entries
     notebook  record(), which a notebook calls
     files     results.json: read, check, add, choose the best record
     code      the hash of the code behind a notebook
+    others    what other days recorded
     words     numbers and tables as a reader sees them
 """
 
@@ -45,14 +46,23 @@ from common.results.files import (
 from common.results.names import (
     BENCHMARKS,
     METRICS,
+    MODELS,
     Metric,
     ResultsError,
     known_benchmark,
     known_metric,
 )
-from common.results.notebook import loaded_stand_in, record, refuse_stand_in, summarise
+from common.results.notebook import (
+    loaded_stand_in,
+    peak_memory,
+    record,
+    refuse_stand_in,
+    summarise,
+)
+from common.results.others import DayResult, of_days
 from common.results.words import (
     format_duration,
+    format_memory,
     format_metric,
     format_ratio,
     headline,
@@ -65,11 +75,13 @@ from common.results.words import (
 __all__ = [
     "BENCHMARKS",
     "METRICS",
+    "MODELS",
     "NOT_RECORDED",
     "RECORDED_BUDGETS",
     "SOURCES",
     "STALE",
     "Best",
+    "DayResult",
     "Metric",
     "ResultsError",
     "add",
@@ -81,6 +93,7 @@ __all__ = [
     "device_kind",
     "dump",
     "format_duration",
+    "format_memory",
     "format_metric",
     "format_ratio",
     "headline",
@@ -90,6 +103,8 @@ __all__ = [
     "loaded_stand_in",
     "missed_targets",
     "notebook_path",
+    "of_days",
+    "peak_memory",
     "record",
     "refuse_stand_in",
     "render_expected",

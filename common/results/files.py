@@ -42,6 +42,9 @@ _FIELDS = {
     "date": str,
     "code_sha256": str,
 }
+_OPTIONAL = {"memory_bytes": int}
+"""What records lack that were made before it was measured."""
+
 _BENCHMARK_FIELDS = {
     "name": str,
     "ratio": (int, float),
@@ -80,7 +83,8 @@ def validate(results: Any, number: int) -> None:
     seen = set()
     for place, one in enumerate(results["records"], start=1):
         where = f"record {place}"
-        _expect_fields(one, _FIELDS, where)
+        there = {name: _OPTIONAL[name] for name in _OPTIONAL if name in one}
+        _expect_fields(one, _FIELDS | there, where)
         if one["budget"] not in RECORDED_BUDGETS:
             raise ResultsError(f"{where} has the budget {one['budget']!r}.")
         if one["source"] not in SOURCES:
@@ -139,6 +143,7 @@ def add(
     *,
     seconds: float,
     hashes: Mapping[str, str],
+    memory_bytes: int = 0,
 ) -> dict[str, Any]:
     """Return `results` with a run's hand-over added; the newest of its kind wins.
 
@@ -151,6 +156,7 @@ def add(
         handover: what `record` wrote in the recorded run.
         seconds: that the run took.
         hashes: `code_hashes` of the notebook that ran.
+        memory_bytes: that it held at its peak, 0 if nobody knows.
     """
     today = datetime.now(UTC).date().isoformat()
     new = handover["record"] | {
@@ -159,6 +165,8 @@ def add(
         "code_sha256": hashes[handover["record"]["budget"]],
     }
     new = {field: new[field] for field in _FIELDS}
+    if memory_bytes:
+        new["memory_bytes"] = memory_bytes
     records = [one for one in results["records"] if _key(one) != _key(new)] + [new]
     old, fresh = (
         {(one["name"], device_kind(one)): one for one in ratios}

@@ -128,6 +128,18 @@ def loaded_stand_in(namespace: Mapping[str, Any]) -> str:
     return ""
 
 
+def peak_memory() -> int:
+    """Return the bytes that this process held in memory at most, since it began."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes elsewhere
+
+
 def _ratio(name: str, value: float) -> float:
     known_benchmark(name)
     refuse_impossible(name, "ratio", float(value))

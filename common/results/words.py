@@ -19,6 +19,8 @@ from common.results.files import (
 )
 from common.results.names import METRICS, ResultsError, known_benchmark, known_metric
 
+_POWERS = ("", "k", "M", "G", "T")
+
 
 def format_metric(name: str, value: Mapping[str, float]) -> str:
     """Return a metric as a reader sees it: "98.31 % ± 0.06", "1.8 ms", "0.42".
@@ -38,6 +40,10 @@ def format_metric(name: str, value: Mapping[str, float]) -> str:
         mean, std, digits, limits = mean * factor, std * factor, 1, (0, 2)
     elif kind == "ratio":
         unit, digits, limits = "×", _significant(mean, 2), (0, 3)
+    elif kind == "flops":
+        power = min(max(math.floor(math.log10(max(mean, 1)) / 3), 0), 4)
+        mean, std = mean / 1e3**power, std / 1e3**power
+        unit, digits, limits = f" {_POWERS[power]}".rstrip(), min(power, 1), (0, 2)
     elif kind == "nats":
         unit, digits, limits = "", 3, (1, 4)
     else:
@@ -66,6 +72,11 @@ def format_duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def format_memory(count: int) -> str:
+    """Return bytes as a reader counts them: "2.4 GB"."""
+    return f"{count / 1e9:.1f} GB"
+
+
 def _significant(number: float, digits: int) -> int:
     """Return the decimals that show so many significant digits of a number."""
     if number == 0:
@@ -88,9 +99,9 @@ _PACKAGES = {
 }
 
 
-def render_table(results: Mapping[str, Any], hashes: Mapping[str, str]) -> str:
+def render_table(results: Mapping[str, Any]) -> str:
     """Return the README's table of a day: every metric, every record, in Markdown."""
-    columns = _columns(results["records"], hashes)
+    columns = _columns(results["records"])
     recorded = [one for one in columns.values() if one is not None]
     rows = {
         metric.description: [_of_metric(one, name) for one in columns.values()]
@@ -100,6 +111,8 @@ def render_table(results: Mapping[str, Any], hashes: Mapping[str, str]) -> str:
     if recorded:
         for fact, words in _FACTS.items():
             rows[fact] = ["" if one is None else words(one) for one in columns.values()]
+        if not any(rows[_MEMORY]):
+            del rows[_MEMORY]
     table = [["", *columns], ["---"] * (len(columns) + 1)]
     table += [[head, *cells] for head, cells in rows.items()]
     lines = [_row(cells) for cells in table]
@@ -113,8 +126,10 @@ def render_table(results: Mapping[str, Any], hashes: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
+_MEMORY = "At its peak it holds in memory"
 _FACTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "The whole notebook takes": lambda one: format_duration(one["seconds"]),
+    _MEMORY: lambda one: _memory(one),
     "On": lambda one: one["device"],
     "With": lambda one: ", ".join(
         f"{_PACKAGES.get(name, name)} {version}"
@@ -126,17 +141,14 @@ _FACTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 """What stands below the metrics, for each record."""
 
 
-def _columns(
-    records: Sequence[dict[str, Any]], hashes: Mapping[str, str]
-) -> dict[str, dict[str, Any] | None]:
+def _columns(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:
     """Return heading and record of every column; a budget without one has a column."""
     columns: dict[str, dict[str, Any] | None] = {}
     for budget in RECORDED_BUDGETS:
         found = [one for one in records if one["budget"] == budget]
         for one in found:
             kind = f", {device_kind(one).upper()}" if len(found) > 1 else ""
-            mark = "" if is_current(one, hashes) else f" ({STALE})"
-            columns[f"{budget}{kind}{mark}"] = one
+            columns[f"{budget}{kind}"] = one
         if not found:
             columns[f"{budget} ({NOT_RECORDED})"] = None
     return columns
@@ -186,6 +198,8 @@ def headline(
 ) -> str:
     """Return the day's recorded result in words, with what it stands on.
 
+    Here, once, a reader learns that a record is of an earlier version of the code.
+
     `test_accuracy` of the best record; a day without it shows its first metric.
     `words=False` leaves out the metric's name where a table's head says it.
     """
@@ -201,7 +215,10 @@ def headline(
     remarks = []
     if best.record["budget"] != "full":
         remarks += [f"{best.record['budget']} run", best.record["device"]]
-    remarks += [] if best.current else [STALE]
+    old = [o["budget"] for o in results["records"] if not is_current(o, hashes)]
+    if old:
+        some = len(old) < len(results["records"])
+        remarks += [f"{' and '.join(old)}: {STALE}" if some else STALE]
     return f"{text} ({', '.join(remarks)})" if remarks else text
 
 
@@ -214,7 +231,8 @@ def render_value(
         results: what `load` returned.
         hashes: `code_hashes` of the notebook as it stands.
         key: "full.test_accuracy", "quick.test_accuracy", "best.test_accuracy",
-            "full.seconds", "full.device", "full.date" or "benchmark.<name>".
+            "full.seconds", "full.memory", "full.device", "full.date" or
+            "benchmark.<name>".
 
     Raises:
         ResultsError: the key is not one of these.
@@ -227,6 +245,7 @@ def render_value(
         raise ResultsError(f"{key!r} should start with full, quick, best or benchmark.")
     facts = {
         "seconds": lambda one: format_duration(one["seconds"]),
+        "memory": lambda one: _memory(one) or NOT_RECORDED,
         "device": lambda one: one["device"],
         "date": lambda one: one["date"],
     }
@@ -237,17 +256,22 @@ def render_value(
         return NOT_RECORDED
     if name in facts:
         return facts[name](best.record)
-    text = format_metric(name, best.record["metrics"][name])
-    return text if best.current else f"{text} ({STALE})"
+    return format_metric(name, best.record["metrics"][name])
 
 
 def _times(results: Mapping[str, Any]) -> str:
-    """Return how long the recorded runs took, the quick one first."""
+    """Return the recorded runs' time and memory, the quick one first."""
     parts = [
-        f"{format_duration(one['seconds'])} ({one['budget']}, {one['device']})"
+        ", ".join(filter(None, [format_duration(one["seconds"]), _memory(one)]))
+        + f" ({one['budget']}, {one['device']})"
         for one in sorted(results["records"], key=rank, reverse=True)
     ]
     return " · ".join(parts) if parts else NOT_RECORDED
+
+
+def _memory(one: Mapping[str, Any]) -> str:
+    """Return a record's peak memory, "" for one made before it was measured."""
+    return format_memory(one["memory_bytes"]) if "memory_bytes" in one else ""
 
 
 def _row(cells: Sequence[str]) -> str:

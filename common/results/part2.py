@@ -1,0 +1,36 @@
+"""Names under which Part 2 records, Days 5 to 15, in the order of its tables."""
+
+from common.results.metric import Metric
+
+MODELS: dict[str, str] = {
+    # Day 5
+    "lenet": "LeNet",
+    "mlp": "Day 1's network",
+}
+
+METRICS: dict[str, Metric] = {
+    # Day 5
+    "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
+    "lenet_accuracy": Metric("MNIST test accuracy of LeNet"),
+    "mlp_accuracy": Metric("Test accuracy of Day 1's network on the same images"),
+}
+
+BENCHMARKS: dict[str, str] = {
+    # Day 5
+    "im2col_speedup_over_loops": (
+        "Convolution by im2col: how many times faster than loops"
+    ),
+    "sliding_window_speedup_over_loops": (
+        "Convolution by sliding windows: how many times faster than loops"
+    ),
+    "loops_over_keras_convolution": "Convolution by loops: time over Keras'",
+    "im2col_over_keras_convolution": "Convolution by im2col: time over Keras'",
+    "sliding_window_over_keras_convolution": (
+        "Convolution by sliding windows: time over Keras'"
+    ),
+    "loops_over_keras_pooling": "Max pooling by loops: time over Keras'",
+    "im2col_over_keras_pooling": "Max pooling by im2col: time over Keras'",
+    "sliding_window_over_keras_pooling": (
+        "Max pooling by sliding windows: time over Keras'"
+    ),
+}

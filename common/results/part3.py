@@ -1,0 +1,72 @@
+"""Names under which Part 3 records, Days 16 to 24, in the order of its tables."""
+
+from common.results.metric import Metric
+
+_SLICES = {
+    "short": "the shortest reviews",
+    "long": "the longest reviews",
+    "few_negations": "the fewest negations",
+    "many_negations": "the most negations",
+    "few_contrasts": "the fewest words of contrast",
+    "many_contrasts": "the most words of contrast",
+}
+_WORD_MODELS = {
+    "words": "words alone",
+    "words_no_mask": "words alone, padding not masked",
+    "words_no_dropout": "words alone, no dropout",
+    "words_last": "the last 100 words of a text",
+    "words_first": "the first 100 words of a text",
+}
+
+MODELS: dict[str, str] = {
+    # Day 19
+    "bigrams": "averaged words and bigrams",
+    "bilstm": "the bidirectional LSTM",
+}
+
+METRICS: dict[str, Metric] = {
+    # Day 19
+    "baseline_tfidf_unigrams_accuracy": Metric(
+        "Baseline: TF-IDF of words and logistic regression"
+    ),
+    "baseline_tfidf_bigrams_accuracy": Metric(
+        "Baseline: TF-IDF of words and bigrams and logistic regression"
+    ),
+    "bigrams_accuracy": Metric(
+        "Test accuracy of averaged words and bigrams, trained on the training split"
+    ),
+    "bilstm_accuracy": Metric(
+        "Test accuracy of the bidirectional LSTM, trained on the training split"
+    ),
+    "unseen_texts_accuracy": Metric(
+        "Test accuracy on texts that stand in no other split"
+    ),
+    **{
+        f"slice_{name}_accuracy": Metric(f"Test accuracy, the quarter with {words}")
+        for name, words in _SLICES.items()
+    },
+    "raw_calibration_error": Metric(
+        "Calibration error on the test set, raw", lower_is_better=True
+    ),
+    "scaled_calibration_error": Metric(
+        "Calibration error on the test set, temperature scaled", lower_is_better=True
+    ),
+    "raw_cross_entropy": Metric("Test cross-entropy, raw", "nats", True),
+    "scaled_cross_entropy": Metric(
+        "Test cross-entropy, temperature scaled", "nats", True
+    ),
+    "cost_at_half": Metric(
+        "Cost of 1,000 test reviews at 5 : 1, threshold 0.5", "count", True
+    ),
+    "cost_at_threshold": Metric(
+        "Cost of 1,000 test reviews at 5 : 1, threshold from the costs", "count", True
+    ),
+    "bigrams_valid_accuracy": Metric("Validation accuracy of words and bigrams"),
+    "bilstm_valid_accuracy": Metric("Validation accuracy of the bidirectional LSTM"),
+    **{
+        f"{name}_valid_accuracy": Metric(f"Validation accuracy of {words}")
+        for name, words in _WORD_MODELS.items()
+    },
+}
+
+BENCHMARKS: dict[str, str] = {}

@@ -1,0 +1,78 @@
+"""Names under which Part 4 records, Days 25 to 40, in the order of its tables."""
+
+from common.results.metric import Metric
+
+MODELS: dict[str, str] = {}
+
+METRICS: dict[str, Metric] = {
+    # Day 29
+    "monolith_differing_weights": Metric(
+        "Weights in which the pipeline's model and the notebook's differ", "count", True
+    ),
+    "resumed_probability_change": Metric(
+        "Largest change of a probability by a kill, order and dropout from the epoch",
+        "difference",
+        True,
+    ),
+    "callback_probability_change": Metric(
+        "Largest change of a probability by a kill, BackupAndRestore",
+        "difference",
+        True,
+    ),
+    "skewed_texts": Metric(
+        "Texts of 10,000 that become other numbers when served", "count", True
+    ),
+    "leaked_accuracy_with_copies": Metric(
+        "Test accuracy on leaked reviews, trained with their copies"
+    ),
+    "leaked_accuracy_without_copies": Metric(
+        "Test accuracy on leaked reviews, trained without them"
+    ),
+    "unchanged_run_seconds": Metric(
+        "A run of the pipeline in which nothing changed, reviews in memory",
+        "seconds",
+        True,
+    ),
+    # Day 30
+    "latency_p50_seconds": Metric(
+        "Median answer time at 200 requests a second", "seconds", True
+    ),
+    "latency_p99_seconds": Metric(
+        "99th percentile of the answer time at 200 requests a second", "seconds", True
+    ),
+    "latency_poisson_p99_seconds": Metric(
+        "99th percentile at the same load, with Poisson arrivals", "seconds", True
+    ),
+    "answered_fraction": Metric("Of the 200 a second, answered and not refused"),
+    "sustained_requests_per_second": Metric(
+        "Highest load in requests a second up to which every request was answered",
+        "count",
+    ),
+    "parity_difference": Metric(
+        "Largest difference in probability, Keras to ONNX Runtime", "difference", True
+    ),
+    "parity_label_flips": Metric(
+        "Labels that differ, outside 1e-4 around the threshold", "count", True
+    ),
+    "served_accuracy": Metric("Test accuracy of the served model"),
+    "onnx_seconds": Metric("One text in ONNX Runtime, median", "seconds", True),
+    "onnx_bilstm_seconds": Metric(
+        "One text in ONNX Runtime, BiLSTM(48) over 300 tokens, median", "seconds", True
+    ),
+}
+
+BENCHMARKS: dict[str, str] = {
+    # Day 30
+    "keras_predict_over_onnx": "model.predict on one text: time over ONNX Runtime's",
+    "keras_eager_over_onnx": "Eager Keras call on one text: time over ONNX Runtime's",
+    "keras_compiled_over_onnx": (
+        "Compiled Keras call on one text: time over ONNX Runtime's"
+    ),
+    "onnx_bilstm_over_bigrams": (
+        "BiLSTM(48) over 300 tokens in ONNX Runtime: time over the served model's"
+    ),
+    "http_predict_over_api": (
+        "model.predict behind a plain HTTP server: p50 over the API's"
+    ),
+    "mlflow_serve_over_api": "mlflow models serve, same model: p50 over the API's",
+}
