@@ -20,8 +20,10 @@ import pytest
 import served_model
 import support
 
-from common.sentiment import api, bundle, settings
-from common.sentiment.api import Buckets, create_app
+from common.sentiment import bundle, settings
+from common.sentiment.api import create_app
+from common.sentiment.api.gate import Buckets
+from common.sentiment.api.log import Lines
 from common.sentiment.predictor import Predictor
 from common.sentiment.settings import Settings, SettingsError
 
@@ -491,7 +493,7 @@ def test_what_failed_by_bad_luck_is_tried_again(folder, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as unlucky:
-        unlucky.setattr(api.Predictor, "load", load)
+        unlucky.setattr(Predictor, "load", load)
         client = Client(folder)
         client.look()
         counted = client.series()['sentiment_model_reloads_total{outcome="refused"}']
@@ -544,7 +546,7 @@ def test_whatever_a_predictor_raises_is_a_reason(folder, monkeypatch):
     def load(folder, threads):
         raise MemoryError("of /secret/path")
 
-    monkeypatch.setattr(api.Predictor, "load", load)
+    monkeypatch.setattr(Predictor, "load", load)
     message = Client(folder)("GET", "/ready").json()["message"]
     assert "MemoryError" in message and "/secret" not in message
 
@@ -554,7 +556,7 @@ def test_a_model_without_probabilities_does_not_serve(folder, monkeypatch, value
     def probabilities(self, texts):
         return np.full(len(texts), value)
 
-    monkeypatch.setattr(api.Predictor, "probabilities", probabilities)
+    monkeypatch.setattr(Predictor, "probabilities", probabilities)
     assert "probabilities" in Client(folder)("GET", "/ready").json()["message"]
 
 
@@ -572,7 +574,7 @@ def fresh_log():
 
     def forget():
         for handler in list(logger.handlers):
-            if isinstance(handler, api._Lines):
+            if isinstance(handler, Lines):
                 logger.removeHandler(handler)
 
     forget()
