@@ -270,38 +270,19 @@ def _assemble(
     limit: int | None,
 ) -> Dataset:
     """Cut the validation split, then the limits, and scale what is left."""
-    labels = train[1]
-    valid_indices = splits.validation_indices(labels, validation)
-    train_indices = np.setdiff1d(np.arange(len(labels)), valid_indices)
-    test_indices = np.arange(len(test[1]))
-    title = f"{what}, {len(labels):,} + {len(test[1]):,}"
-    if limit is not None:
-        full = len(train_indices), len(valid_indices), len(test_indices)
-        share = max(500, limit // 5)
-        train_indices = _limited(labels, train_indices, limit)
-        valid_indices = _limited(labels, valid_indices, share)
-        test_indices = _limited(test[1], test_indices, share)
-        left = len(train_indices), len(valid_indices), len(test_indices)
-        if left != full:
-            title += f", {sum(left):,} of them"
-            source = "stand_in" if source == "stand_in" else "subset"
+    cut = splits.cut(train[1], test[1], validation, limit)
+    if not cut.complete and source != "stand_in":
+        source = "subset"
     return Dataset(
         name=name,
-        title=title,
-        train=_scaled(train, train_indices),
-        valid=_scaled(train, valid_indices),
-        test=_scaled(test, test_indices),
+        title=f"{what}, {cut.size}",
+        train=_scaled(train, cut.train),
+        valid=_scaled(train, cut.valid),
+        test=_scaled(test, cut.test),
         class_names=class_names,
         source=source,
         rung=rung,
     )
-
-
-def _limited(labels: np.ndarray, indices: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of `indices`, stratified."""
-    if count >= len(indices):
-        return indices
-    return indices[splits.stratified(labels[indices], count, splits.LIMIT_SEED)]
 
 
 def _scaled(pair: Pair, indices: np.ndarray) -> Pair:

@@ -6,6 +6,7 @@ nor the global seed.
 """
 
 import operator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,6 +55,57 @@ def stratified(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 def validation_indices(labels: np.ndarray, count: int) -> np.ndarray:
     """The `count` training examples that the course keeps for validation."""
     return stratified(labels, count, SPLIT_SEED)
+
+
+class Cut(NamedTuple):
+    """Which examples of a published data set go into which split."""
+
+    train: np.ndarray
+    """Indices into the published training set, ascending; so is `valid`."""
+    valid: np.ndarray
+    test: np.ndarray
+    """Indices into the published test set, ascending."""
+    size: str
+    """How large the published set is, and how much of it is left, for people."""
+    complete: bool
+    """Whether the limits left everything in."""
+
+
+def cut(train: np.ndarray, test: np.ndarray, valid: int, limit: int | None) -> Cut:
+    """Cut the validation split out of the training set, then the limits.
+
+    Args:
+        train: (n,) labels of the published training set.
+        test: (m,) labels of the published test set.
+        valid: how many training examples are kept for validation.
+        limit: at most so many training examples, and max(500, limit // 5) for
+            validation and test each; None for all.
+
+    Returns:
+        The splits as indices; each class has its share in each.
+    """
+    valid_indices = validation_indices(train, valid)
+    train_indices = np.setdiff1d(np.arange(len(train)), valid_indices)
+    test_indices = np.arange(len(test))
+    size, complete = f"{len(train):,} + {len(test):,}", True
+    if limit is not None:
+        full = len(train_indices), len(valid_indices), len(test_indices)
+        share = max(500, limit // 5)
+        train_indices = _limited(train, train_indices, limit)
+        valid_indices = _limited(train, valid_indices, share)
+        test_indices = _limited(test, test_indices, share)
+        left = len(train_indices), len(valid_indices), len(test_indices)
+        if left != full:
+            size += f", {sum(left):,} of them"
+            complete = False
+    return Cut(train_indices, valid_indices, test_indices, size, complete)
+
+
+def _limited(labels: np.ndarray, indices: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of `indices`, stratified."""
+    if count >= len(indices):
+        return indices
+    return indices[stratified(labels[indices], count, LIMIT_SEED)]
 
 
 def checked_limit(limit: int | None, num_classes: int) -> int | None:

@@ -183,38 +183,19 @@ def _assembled(
 ) -> Dataset:
     """Cut the validation split, then the limits, and convert what is left."""
     source: Source = "stand_in" if found is None else found.source
-    labels = train[1]
-    valid_indices = splits.validation_indices(labels, validation)
-    train_indices = np.setdiff1d(np.arange(len(labels)), valid_indices)
-    test_indices = np.arange(len(test[1]))
-    title = f"{what}, {len(labels):,} + {len(test[1]):,}"
-    if limit is not None:
-        full = len(train_indices), len(valid_indices), len(test_indices)
-        share = max(500, limit // 5)
-        train_indices = _fewer(labels, train_indices, limit)
-        valid_indices = _fewer(labels, valid_indices, share)
-        test_indices = _fewer(test[1], test_indices, share)
-        left = len(train_indices), len(valid_indices), len(test_indices)
-        if left != full:
-            title += f", {sum(left):,} of them"
-            source = "stand_in" if source == "stand_in" else "subset"
+    cut = splits.cut(train[1], test[1], validation, limit)
+    if not cut.complete and source != "stand_in":
+        source = "subset"
     return Dataset(
         name=name,
-        title=title,
-        train=_converted(train, train_indices, convert),
-        valid=_converted(train, valid_indices, convert),
-        test=_converted(test, test_indices, convert),
+        title=f"{what}, {cut.size}",
+        train=_converted(train, cut.train, convert),
+        valid=_converted(train, cut.valid, convert),
+        test=_converted(test, cut.test, convert),
         class_names=CLASS_NAMES,
         source=source,
         rung="stand-in" if found is None else found.rung,
     )
-
-
-def _fewer(labels: np.ndarray, indices: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of `indices`, stratified."""
-    if count >= len(indices):
-        return indices
-    return indices[splits.stratified(labels[indices], count, splits.LIMIT_SEED)]
 
 
 def _converted(pair: Pair, indices: np.ndarray, convert: Callable) -> Pair:
