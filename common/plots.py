@@ -26,8 +26,12 @@ COLORS = {
 
 
 def use_style() -> None:
-    """Draw every later figure in the course's one style."""
-    plt.style.use(STYLE)
+    """Draw every later figure in the course's one style, and in nobody's own.
+
+    It starts from Matplotlib's defaults: what a user's matplotlibrc says (LaTeX that
+    is not installed, other sizes) would break or change the lessons' figures.
+    """
+    plt.style.use(["default", STYLE])
 
 
 def learning_curves(

@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from common import surroundings
+
 
 @contextlib.contextmanager
 def native_stderr_closed() -> Iterator[None]:
@@ -40,16 +42,22 @@ def start() -> None:
     A notebook trains many models, one after another, on purpose; TensorFlow's
     warning that this compiles many functions is turned off too.
 
+    What a user's keras.json says is set aside, see common/surroundings.py.
+
     Raises:
+        RuntimeError: the backend asked for is not installed.
         ValueError: `COURSE_BUDGET` names a budget that does not exist.
     """
     # What the compiled part reports later ("oneDNN supports DT_BOOL only on ...") is
     # for its developers; what fails raises a Python error all the same.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    surroundings.choose_backend()
     with native_stderr_closed():
         import keras
 
         from common import runtime
+
+        surroundings.settle_keras()
 
         runtime.device()
     # After the import: in an interactive session it sets this level itself.

@@ -249,7 +249,7 @@ BREAKS_A_CELL = [
     ("bootstrap_is_the_second_cell", insert(1, new_markdown_cell("Hello.")), "cell 2"),
     (
         "bootstrap_is_the_second_cell",
-        set_source("# Course setup", "import sys"),
+        set_source("# @title Course setup", "import sys"),
         "not the one",
     ),
     ("one_cell_imports", set_source("import numpy", "x = 1"), "imports nothing"),

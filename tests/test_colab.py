@@ -145,11 +145,20 @@ def colab(colab_python: Path, repository: str, tmp_path: Path) -> dict[str, str]
     stand_in = shutil.copytree(HERE / "stand_in", tmp_path / "stand_in")
     return support.surroundings(
         tmp_path / "home",
-        COURSE_REPOSITORY=repository,
+        **elsewhere(repository),
         IPYTHONDIR=str(tmp_path / "ipython"),
         PATH=os.pathsep.join([str(colab_python.parent), os.environ["PATH"]]),
         PYTHONPATH=str(stand_in),
     )
+
+
+def elsewhere(address: str) -> dict[str, str]:
+    """Return the settings with which git finds the course's repository at `address`."""
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf",
+        "GIT_CONFIG_VALUE_0": support.course_settings()["course"]["repository"],
+    }
 
 
 def test_the_environment_holds_colabs_versions(colab_python: Path) -> None:

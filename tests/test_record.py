@@ -122,7 +122,9 @@ def test_the_notebook_is_stored_in_its_normal_form(recorded_once):
     assert [cell.id for cell in notebook.cells] == [
         f"cell-{i:02d}" for i in range(1, 13)
     ]
-    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+    kept = [cell.metadata for cell in notebook.cells]
+    assert kept.pop(1) == notebooks.FOLDED | {"tags": [notebooks.BOOTSTRAP]}
+    assert all(set(metadata) <= {"tags"} for metadata in kept)
     assert set(notebook.metadata) == {"kernelspec", "language_info", "record"}
     assert "version" not in notebook.metadata.language_info
     assert path.read_text(encoding="utf-8") == notebooks.dump(notebook)

@@ -102,7 +102,7 @@ def test_a_stamped_course_is_current(course, capsys):
         ("day01_mnist/day01_mnist.ipynb", "98.31 %", "99 %", "cell 4"),
         (
             "day01_mnist/day01_mnist.ipynb",
-            "import subprocess",
+            "import runpy",
             "import re",
             "bootstrap",
         ),
@@ -245,20 +245,37 @@ def test_a_target_of_an_unknown_metric_is_refused(course):
 
 AFTERWARDS = """
 import json, sys
-print(json.dumps({"root": sys.path[0], "quiet": "common.quiet" in sys.modules}))
+import common
+print(json.dumps({"root": str(common.ROOT), "quiet": "common.quiet" in sys.modules}))
 """
 IN_COLAB = (
     "import sys, types; sys.modules['google.colab'] = types.ModuleType('colab')\n"
 )
 
 
-def run_bootstrap(course, folder: Path, colab: bool = False, **env: str):
-    """Run the bootstrap cell alone in `folder`, with a fresh interpreter."""
-    code = (IN_COLAB if colab else "") + stamp.bootstrap(course) + AFTERWARDS
+def run_bootstrap(
+    course, folder: Path, address: str = "", before: str = "", **env: str
+):
+    """Run the bootstrap cell alone in `folder`, with a fresh interpreter.
+
+    With an address it is Colab's, and git finds the course's repository there.
+    """
+    code = (IN_COLAB if address else "") + before + stamp.bootstrap(course) + AFTERWARDS
+    redirected = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf",
+        "GIT_CONFIG_VALUE_0": course.repository,
+    }
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": "", "GIT_CONFIG_GLOBAL": os.devnull, **env},
+        env={
+            **os.environ,
+            "PYTHONPATH": "",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            **(redirected if address else {}),
+            **env,
+        },
         capture_output=True,
         text=True,
     )
@@ -285,7 +302,7 @@ def published(course, tmp_path_factory):
 
 def test_the_bootstrap_cell_finds_the_course_around_it(course):
     folder = course.folder(course.days[0])
-    for place in (folder, course.root, folder / "figures"):
+    for place in (folder, course.root, folder / "figures", folder / "figures" / "x"):
         place.mkdir(exist_ok=True)
         assert said(run_bootstrap(course, place)) == {
             "root": str(course.root),
@@ -296,12 +313,14 @@ def test_the_bootstrap_cell_finds_the_course_around_it(course):
 def test_outside_a_course_it_says_one_sentence(course, tmp_path_factory):
     ran = run_bootstrap(course, tmp_path_factory.mktemp("elsewhere"))
     assert ran.returncode != 0
-    assert "RuntimeError: No course around this notebook" in ran.stderr
+    last = ran.stderr.strip().splitlines()[-1]
+    assert last.startswith("RuntimeError: The course is neither beside nor above")
+    assert last.endswith(f"git clone -q --depth=1 {course.repository} course")
 
 
 def test_outside_colab_it_never_clones(published, tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
-    run_bootstrap(published, folder, COURSE_REPOSITORY=str(published.root))
+    run_bootstrap(published, folder)
     assert list(folder.iterdir()) == []
 
 
@@ -311,12 +330,11 @@ def test_in_colab_it_clones_the_release_and_only_once(published, tmp_path_factor
     git("add", ".", cwd=published.root)
     git("commit", "--quiet", "-m", "later", cwd=published.root)
     folder = tmp_path_factory.mktemp("content")
-    address = {"COURSE_REPOSITORY": published.root.as_uri()}
-    ran = run_bootstrap(published, folder, colab=True, **address)
+    ran = run_bootstrap(published, folder, published.root.as_uri())
     assert said(ran)["root"] == str(folder / "course")
-    assert len(ran.stdout.splitlines()) == 1
+    assert len(ran.stdout.splitlines()) == 1, "it has nothing to say"
     assert not (folder / "course" / "later.txt").exists()
-    again = run_bootstrap(published, folder, colab=True, COURSE_REPOSITORY="nowhere")
+    again = run_bootstrap(published, folder, "nowhere")
     assert said(again)["root"] == str(folder / "course")
 
 
@@ -324,26 +342,57 @@ def test_without_the_release_it_takes_the_newest_state_and_says_so(
     published, tmp_path_factory
 ):
     folder = tmp_path_factory.mktemp("content")
-    address = {"COURSE_REPOSITORY": published.root.as_uri()}
-    ran = run_bootstrap(published, folder, colab=True, **address)
+    ran = run_bootstrap(published, folder, published.root.as_uri())
     assert said(ran)["root"] == str(folder / "course")
     assert f"no release {published.release}" in ran.stdout
 
 
 def test_a_clone_that_fails_is_one_sentence(course, tmp_path_factory):
     folder = tmp_path_factory.mktemp("content")
-    ran = run_bootstrap(course, folder, colab=True, COURSE_REPOSITORY="nowhere")
+    ran = run_bootstrap(course, folder, "no/where/")
     assert ran.returncode != 0
-    last = ran.stderr.strip().splitlines()
-    assert any("RuntimeError: The course cannot be fetched" in line for line in last)
+    last = ran.stderr.strip().splitlines()[-1]
+    assert "RuntimeError: The course is neither beside nor above" in last
+    assert "fatal: 'no/where/' does not appear to be a git repository" in last
+
+
+def test_another_package_called_common_does_not_stand_in_the_way(course, tmp_path):
+    """Imported before, and first on the path: the course's own is used all the same."""
+    other = tmp_path / "elsewhere"
+    (other / "common").mkdir(parents=True)
+    write(other / "common" / "__init__.py", "")
+    write(other / "common" / "part.py", "")
+    before = f"import sys; sys.path.insert(0, {str(other)!r})\nimport common.part\n"
+    ran = run_bootstrap(course, course.folder(course.days[0]), before=before)
+    assert said(ran) == {"root": str(course.root), "quiet": True}
+
+
+def test_the_bootstrap_cell_run_twice_changes_nothing(course):
+    before = f"{stamp.bootstrap(course)}\nimport common\ncommon.kept = True\n"
+    folder = course.folder(course.days[0])
+    ran = run_bootstrap(course, folder, before=before)
+    assert said(ran)["root"] == str(course.root)
+    again = "import common; assert common.kept\n"
+    ran = run_bootstrap(course, folder, before=f"{before}{again}")
+    assert said(ran)["root"] == str(course.root)
 
 
 def test_the_bootstrap_cell_is_short_and_needs_the_standard_library_only():
     source = stamp.bootstrap(load_course(ROOT))
-    assert len(source.splitlines()) <= 32
+    assert len(source.splitlines()) <= 12
     assert max(map(len, source.splitlines())) <= 88
     imported = re.findall(r"^(?:import|from) (\w+)", source, flags=re.M)
     assert set(imported) <= sys.stdlib_module_names
+
+
+def test_the_bootstrap_cell_is_folded_and_the_same_in_every_notebook():
+    course = load_course(ROOT)
+    found = set()
+    for day in course.landed():
+        cell = notebooks.read(course.notebook(day)).cells[1]
+        assert cell.metadata["jupyter"] == {"source_hidden": True}
+        found.add(json.dumps([cell.source, cell.metadata], sort_keys=True))
+    assert len(found) == 1
 
 
 # --- make progress -------------------------------------------------------------------

@@ -14,6 +14,9 @@ from nbformat import NotebookNode
 BOOTSTRAP = "bootstrap"
 """The tag of the cell that is the same in every notebook."""
 
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
+"""A cell's metadata with which Colab, and JupyterLab and VS Code, fold its source."""
+
 FIGURE = "figure:"
 """A code cell tagged figure:NAME draws figures/NAME.png of the day's README."""
 
@@ -42,8 +45,9 @@ def tags(cell: NotebookNode) -> list[str]:
 def bring_to_form(notebook: NotebookNode) -> bool:
     """Give a notebook the ids and metadata in which it is stored; outputs stay.
 
-    Ids count the cells, a cell's metadata are its tags, and the notebook's name a
-    kernel without a patch version. Returns whether anything had to change.
+    Ids count the cells, a cell's metadata are its tags (the bootstrap cell is folded
+    too), and the notebook's name a kernel without a patch version. Returns whether
+    anything had to change.
     """
     before = dump(notebook)
     record = notebook.metadata.get("record")
@@ -61,7 +65,10 @@ def bring_to_form(notebook: NotebookNode) -> bool:
     )
     for number, cell in enumerate(notebook.cells, start=1):
         cell.id = f"cell-{number:02d}"
-        cell.metadata = nbformat.from_dict({"tags": tags(cell)} if tags(cell) else {})
+        kept = {"tags": tags(cell)} if tags(cell) else {}
+        if BOOTSTRAP in tags(cell):
+            kept = FOLDED | kept
+        cell.metadata = nbformat.from_dict(kept)
     return dump(notebook) != before
 
 

@@ -10,8 +10,8 @@ generated from course.toml and from the recorded results, and never edited by ha
     <!-- result:full.test_accuracy -->…<!-- /result --> one number in a sentence
 
 A number of another day is reached as result:day01_mnist/full.test_accuracy. Notebooks
-also get the bootstrap cell (a code cell tagged "bootstrap"), stable cell ids and no
-metadata but tags; outputs are never touched.
+also get the bootstrap cell (a code cell tagged "bootstrap", folded away), stable cell
+ids and no other metadata but tags; outputs are never touched.
 
 `--check` writes nothing; it names what is stale and exits with 1.
 """
@@ -33,47 +33,29 @@ from tools import notebooks  # noqa: E402
 from tools.course import Course, CourseError, Day, load_course  # noqa: E402
 
 _BOOTSTRAP = """\
-# Course setup, the same in every notebook: finds the course, or in Colab fetches it.
-import importlib.metadata
-import importlib.util
+# @title Course setup: finds the course around this notebook; Colab fetches it first.
 import os
-import subprocess
+import runpy
 import sys
-from pathlib import Path
 
-colab, here, trunk = "google.colab" in sys.modules, Path.cwd(), "common/runtime.py"
-if colab and not (here / "course" / trunk).exists():
-    url = "{repository}"
-    url = os.environ.get("COURSE_REPOSITORY", url)
-    for release in ["--branch={release}"], []:
-        clone = ["git", "clone", "--depth=1", *release, url, "course"]
-        git = subprocess.run(clone, capture_output=True, text=True)
-        if "Remote branch" not in git.stderr:
-            break
-        print(f"{{url}} has no release {release}: taking its newest state.")
-    if git.returncode:
-        raise RuntimeError(f"The course cannot be fetched: {{git.stderr.strip()}}")
-if colab:  # pip may add packages to Colab's own, and replace none of them
-    own = {{f"{{p.name}}=={{p.version}}" for p in importlib.metadata.distributions()}}
-    (kept := here / "colab-packages.txt").write_text("\\n".join(own))
-    os.environ["PIP_CONSTRAINT"] = str(kept)
-for name in {packages} if colab else []:
-    if not importlib.util.find_spec(name):
-        subprocess.run([sys.executable, "-m", "pip", "install", "-q", name])
-roots = [f for f in (here / "course", here, *here.parents) if (f / trunk).exists()]
-if not roots:
-    raise RuntimeError("No course around this notebook: open it in its own folder.")
-sys.path.insert(0, str(roots[0]))
-importlib.import_module("common.quiet").start()
+git = "git clone -q --depth=1 REPOSITORY course"
+if "google.colab" in sys.modules and not os.path.exists("course/common"):
+    git = os.popen(f"{git} -b RELEASE 2>/dev/null || {git} 2>&1 | head -n1").read()
+places = [f + "/common/notebook.py" for f in ("course", ".", "..", "../..", "../../..")]
+if not (found := list(filter(os.path.exists, places))):
+    raise RuntimeError(f"The course is neither beside nor above this notebook: {git}")
+runpy.run_path(found[0])["start"]("RELEASE")
 """
 
 
 def bootstrap(course: Course) -> str:
-    """The source of the bootstrap cell, the same in every notebook."""
-    packages = "[" + ", ".join(f'"{name}"' for name in course.colab_packages) + "]"
-    return _BOOTSTRAP.format(
-        repository=course.repository, release=course.release, packages=packages
-    ).strip()
+    """The source of the bootstrap cell, the same in every notebook.
+
+    In Colab, where the release does not exist, the newest state is taken. What comes
+    after finding the course is in common/notebook.py.
+    """
+    source = _BOOTSTRAP.replace("REPOSITORY", course.repository)
+    return source.replace("RELEASE", course.release).strip()
 
 
 class Stale(NamedTuple):
