@@ -454,6 +454,7 @@ def no_model_inside(folder):
         folder / bundle.ONNX_MODEL
     )
     (folder / bundle.MANIFEST).write_text(json.dumps(manifest))
+    bundle.write_checksum(folder)
 
 
 SPOILT = {

@@ -431,11 +431,18 @@ def test_a_manifest_that_somebody_changed_is_written_anew(copied):
 
 
 @pytest.mark.parametrize(
-    "account",
-    ["[]", "{}", '{"made_from": 3, "outputs": {}}', '{"made_from": {"code": 1}}', ""],
+    "record",
+    [
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"made_from": 3, "outputs": {}}',
+        '{"made_from": {"code": 1}}',
+        "",
+    ],
 )
-def test_an_account_of_another_form_is_no_account(copied, account):
-    (copied / "train" / "stage.json").write_text(account)
+def test_a_record_of_another_form_is_no_record(copied, record):
+    (copied / "train" / "stage.json").write_text(record)
     planned = pipeline.plan(small(), copied, dataset=dataset())
     assert planned["train"] == "its stage.json cannot be read"
 
@@ -678,6 +685,46 @@ def test_a_folder_with_somebody_elses_files_is_left_alone(tmp_path):
         pipeline.run(small(), file, dataset=dataset(), say=quiet)
 
 
+def test_ones_own_run_is_known_without_its_lock_file(no_work, tmp_path):
+    pipeline.run(small(), tmp_path, dataset=dataset(), say=quiet)
+    (tmp_path / "pipeline.lock").unlink()
+    no_work.clear()
+    pipeline.run(small(), tmp_path, dataset=dataset(), say=quiet)
+    assert no_work == []
+
+
+@pytest.mark.parametrize("name", [".old-validate", ".part-validate", "validate"])
+def test_a_file_in_the_place_of_a_folder_stops_nothing(no_work, tmp_path, name):
+    pipeline.run(small(), tmp_path, dataset=dataset(), say=quiet)
+    if name == "validate":
+        shutil.rmtree(tmp_path / name)
+    (tmp_path / name).write_text("left by a copy that was broken off")
+    no_work.clear()
+    again = ["validate"]
+    pipeline.run(small(), tmp_path, dataset=dataset(), force=again, say=quiet)
+    assert no_work == again and (tmp_path / "validate" / "stage.json").is_file()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_equal_runs_export_equal_bytes(finished, copied):
+    manifest = pipeline.run(
+        small(), copied, dataset=dataset(), force=["export"], say=quiet
+    )
+    assert manifest["stages"]["export"]["ran"] == "asked for"
+    assert manifest["served_sha256"] == finished[1]["served_sha256"]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(copied, monkeypatch):
+    from common.sentiment import training
+
+    def diverging(*arguments, **options):
+        raise training.DivergedError("The loss is no finite number after epoch 1.")
+
+    monkeypatch.setattr(training, "train", diverging)
+    with pytest.raises(PipelineError, match="The loss is no finite number"):
+        pipeline.run(small(training={"seed": 9}), copied, dataset=dataset(), say=quiet)
+
+
 def test_a_model_that_is_not_good_enough_is_not_exported(copied):
     strict = small(evaluation={"minimum_accuracy": 1.0})
     found = json.loads((copied / "evaluate" / "evaluation.json").read_text())
@@ -723,6 +770,8 @@ def test_settings_that_cannot_be_used_are_one_sentence(
         (ValidationError("The same reviews stand in two splits."), 1, "two splits"),
         (FeatureError("there is no word"), 1, "no word"),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
+        (OSError(28, "No space", b"/a/x.npy"), 1, "Stopped. x.npy: No space."),
+        (OSError(28, "No space", 3), 1, "Stopped. No space."),
         (KeyboardInterrupt(), 130, "goes on from here"),
     ],
 )
@@ -736,6 +785,22 @@ def test_a_run_that_stops_says_why_without_a_traceback(
     assert pipeline.main(["--folder", str(tmp_path / "run")]) == status
     err = capsys.readouterr().err.strip()
     assert err.startswith("Stopped. ") and sentence in err and "Traceback" not in err
+
+
+def test_a_folder_that_the_output_cannot_show_is_shown_otherwise(tmp_path):
+    """A name in other bytes than UTF-8, or a terminal that knows ASCII alone."""
+    script = (
+        "from common.sentiment.pipeline import command, runner\n"
+        "runner.run = lambda *parts, **options: {}\n"
+        "command.summary = lambda manifest, folder, seconds: str(folder)\n"
+        "raise SystemExit(command.main(['--folder', 'caf\\u00e9\\udcff']))\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert b"caf\\xe9\\udcff" in ended.stdout
 
 
 def test_a_budget_or_backend_that_is_not_there_is_one_sentence(monkeypatch):

@@ -1,19 +1,24 @@
 """The sentiment product's parts: settings, tokeniser, training, evaluation, folders."""
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
+import time
 import unicodedata
 from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
+import onnx.reference
 import pytest
 
 from common import ROOT
-from common.sentiment import bundle, evaluation, export
+from common.sentiment import bundle, evaluation, export, features
 from common.sentiment.bundle import BundleError
+from common.sentiment.canonical import canonical
 from common.sentiment.config import Config, ConfigError, ModelConfig, TrainingConfig
 from common.sentiment.features import (
     FIRST_WORD,
@@ -26,7 +31,7 @@ from common.sentiment.features import (
 )
 from common.sentiment.model import build_model, compile_model
 from common.sentiment.predictor import Predictor
-from common.sentiment.training import seed_epoch, train, weights_digest
+from common.sentiment.training import DivergedError, seed_epoch, train, weights_digest
 
 WORDS = ("the", "film", "is", "not", "good", "bad", "don't")
 
@@ -64,12 +69,28 @@ def test_a_file_changes_what_it_names_and_the_digest(tmp_path):
         ("[model]\ndropout = 1", r"\[model\] dropout = 1: .*less than 1"),
         ("[model\n", "run.toml cannot be read"),
         ("training = 5", "training = 5"),
+        ("[training]\nlearning_rate = inf", r"learning_rate = inf: .*finite"),
+        ("[training]\nlearning_rate = nan", r"learning_rate = nan: .*finite"),
+        ("[training]\nlearning_rate = 1e30", r"learning_rate = 1e\+30: .*less than"),
+        (f"[training]\nepochs = {10**22}", r"epochs = 1000+: .*less than"),
+        (f"[training]\nbatch_size = 0x{'f' * 5_000}", "batch_size = a huge int: "),
+        (f"[training]\nepochs = {'9' * 5_000}", "run.toml cannot be read: .*digits"),
+        (f"[model]\nkind = '{'x' * 500}'", r"kind = 'x{59}…: "),
+        (f"deep = {'[' * 5_000}{']' * 5_000}", "nested too deeply"),
+        ("[evaluation]\nfalse_positive_cost = 1e308", "less than or equal"),
+        ("[data]\nlimit = 99999999999", "limit = 99999999999: .*less than"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named_in_one_sentence(tmp_path, text, said):
     with pytest.raises(ConfigError, match=said) as raised:
         settings(tmp_path, text)
     assert "\n" not in str(raised.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbf[training]\nepochs = 3\n")
+    assert Config.load(path).training.epochs == 3
 
 
 def test_every_mistake_of_a_file_is_named_at_once(tmp_path):
@@ -108,10 +129,50 @@ def test_settings_cannot_be_changed_in_a_run():
         ("\ud800 lone \udfff", ["lone"]),
         ("a\x00b", ["a", "b"]),
         ("👍 great 👍", ["great"]),
+        ("हिन्दी फ़िल्म, अच्छी!", ["हिन्दी", "फ़िल्म", "अच्छी"]),
+        ("İstanbul", ["i\u0307stanbul"]),
+        ("דָּבָר ภาพยนตร์", ["דָּבָר", "ภาพยนตร์"]),
+        ("\u0301 alone", ["alone"]),
+        ("ﾊﾞﾊﾞ", ["ババ"]),
     ],
 )
 def test_a_text_becomes_words(text, words):
     assert tokenise(text) == words
+
+
+def test_every_mark_of_unicode_is_known():
+    """Also what becomes one by NFKC: else a run of it escapes the bound."""
+    points = (i for i in range(sys.maxunicode + 1) if not 0xD800 <= i < 0xE000)
+    marks = {
+        character
+        for character in map(chr, points)
+        if unicodedata.category(character).startswith("M")
+        or unicodedata.combining(unicodedata.normalize("NFKD", character)[0])
+    }
+    assert marks == features._MARKS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0345" * 10_000 + "\u0334" * 10_000,
+        "e" + "\u0345" * 10_000 + "\u0334" * 10_000,
+        ("\uff9e" * 300 + "\u0334" * 30) * 60,
+        ("\u0345" * 29 + "\u0334") * 600,
+    ],
+)
+def test_no_text_takes_quadratic_time(text):
+    """NFKC alone took up to two seconds for each of the first two."""
+    clock = time.perf_counter()
+    assert len(tokenise(text)) <= 1
+    assert time.perf_counter() - clock < 0.3
+
+
+def test_of_a_run_of_marks_thirty_count():
+    accents = "\u0301" * 28
+    assert tokenise("x" + accents) == ["x" + accents]
+    assert tokenise("x" + "\u0301" * 31) == tokenise("x" + "\u0301" * 5_000)
+    assert len(tokenise("x" + "\u0301" * 5_000)[0]) == 31
 
 
 @pytest.mark.parametrize("text", [None, 3, b"bytes", ["a"], float("nan")])
@@ -178,12 +239,12 @@ def test_a_tokenizer_comes_back_as_it_was_saved(tmp_path):
     [
         (None, "there is no t.json"),
         ("{", "cannot be read"),
-        ("[]", "not a tokeniser"),
-        ('{"format": "forty-days tokenizer 2"}', "not a tokeniser"),
-        ('{"format": "forty-days tokenizer 1"}', "no list of words"),
-        ('{"format": "forty-days tokenizer 1", "words": []}', "no whole numbers"),
+        ("[]", "not a tokeniser of this version"),
+        ('{"format": "forty-days tokenizer 1"}', "not a tokeniser of this version"),
+        ('{"format": "forty-days tokenizer 2"}', "no list of words"),
+        ('{"format": "forty-days tokenizer 2", "words": []}', "no whole numbers"),
         (
-            '{"format": "forty-days tokenizer 1", "words": ["a", "a"], '
+            '{"format": "forty-days tokenizer 2", "words": ["a", "a"], '
             '"max_tokens": 1, "bigram_buckets": 0}',
             "a word twice",
         ),
@@ -261,6 +322,20 @@ def test_the_training_step_is_traced_once(monkeypatch):
     assert len(traced) == 1
 
 
+def test_a_training_whose_loss_is_no_number_stops_and_says_so(tmp_path):
+    x, y = toy()
+    with pytest.raises(DivergedError, match=r"after epoch 1: .* below 0\.03\.$"):
+        train(
+            ModelConfig(embedding_dim=2),
+            TrainingConfig(epochs=2),
+            50,
+            x,
+            np.full(len(y), np.inf, np.float32),
+            checkpoints=tmp_path / "kept",
+        )
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_broken_checkpoint_is_not_taken_up(tmp_path):
     x, y = toy()
     config = TrainingConfig(epochs=1)
@@ -300,6 +375,7 @@ def test_temperature_undoes_an_overconfident_model():
     assert error(y, scaled) < 0.01 < error(y, raw)
     assert evaluation.cross_entropy(y, scaled) < evaluation.cross_entropy(y, raw)
     assert evaluation.fit_temperature(np.zeros(0), np.zeros(0)) == 1
+    assert evaluation.fit_temperature(np.zeros(4), np.array([0, 1, 1, 1])) == 1
 
 
 def test_calibration_error_by_hand():
@@ -319,6 +395,7 @@ def test_the_threshold_from_the_costs_is_the_cheapest():
     best = evaluation.best_threshold(5, 1)
     assert best == pytest.approx(5 / 6)
     assert abs(grid[int(np.argmin(costs))] - best) < 0.06
+    assert evaluation.best_threshold(1e308, 1e308) == 0.5
 
 
 def test_slices_are_quarters_by_words():
@@ -396,14 +473,14 @@ def spoil(folder: Path, how: str) -> None:
         model.write_bytes(model.read_bytes()[:-10])
     elif how == "another tokenizer":
         Tokenizer(WORDS[::-1], 20, 16).save(tokenizer)
-    elif how == "another tokenizer, listed":
-        Tokenizer(WORDS[::-1], 20, 16).save(tokenizer)
-        manifest["files"]["tokenizer.json"] = bundle.file_sha256(tokenizer)
     elif how == "not ONNX, listed":
         model.write_bytes(b"not a model")
         manifest["files"]["model.onnx"] = bundle.file_sha256(model)
     elif how == "outside":
-        manifest["files"]["../secret"] = "0"
+        manifest["files"]["../secret"] = "0" * 64
+    elif how.startswith("a number: "):
+        name, value = how.removeprefix("a number: ").split()
+        manifest[name] = json.loads(value)
     elif how == "another format":
         manifest["format"] = "forty-days sentiment model 9"
     elif how == "no temperature":
@@ -411,6 +488,9 @@ def spoil(folder: Path, how: str) -> None:
     elif how == "keras only":
         del manifest["files"]["model.onnx"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    bundle.write_checksum(folder)
+    if how == "no checksum":
+        (folder / "manifest.json.sha256").unlink()
 
 
 @pytest.mark.parametrize(
@@ -420,12 +500,23 @@ def spoil(folder: Path, how: str) -> None:
         ("no model", "model.onnx is missing"),
         ("cut off", "model.onnx is not the file that manifest.json names"),
         ("another tokenizer", "tokenizer.json is not the file"),
-        ("another tokenizer, listed", "not the tokeniser that the model was trained"),
         ("not ONNX, listed", "ONNX Runtime cannot run model.onnx"),
         ("outside", "names a file outside its folder"),
-        ("another format", "is not one of this version .format"),
-        ("no temperature", "is not one of this version .temperature"),
+        ("another format", "is not one of this version of the course .format"),
+        ("no temperature", "is not one of this version of the course .temperature"),
         ("keras only", "names no model.onnx"),
+        ("no checksum", "holds no manifest.json.sha256"),
+        ("a number: temperature Infinity", "temperature: "),
+        ("a number: temperature NaN", "temperature: "),
+        ("a number: temperature 1e-320", "temperature: .*greater than"),
+        ("a number: temperature 1e300", "temperature: .*less than"),
+        ('a number: temperature "1.0"', "temperature: .*valid number"),
+        ("a number: temperature true", "temperature: .*valid number"),
+        ('a number: threshold "0.5"', "threshold: .*valid number"),
+        ("a number: threshold 1.01", "threshold: .*less than"),
+        ("a number: threshold NaN", "threshold: "),
+        ("a number: kind 3", "kind: .*valid string"),
+        ('a number: files {"tokenizer.json":"0"}', "files.tokenizer.json: "),
     ],
 )
 def test_a_folder_that_is_not_whole_is_refused(exported, tmp_path, how, said):
@@ -436,6 +527,30 @@ def test_a_folder_that_is_not_whole_is_refused(exported, tmp_path, how, said):
     with pytest.raises(BundleError, match=said) as raised:
         Predictor.load(tmp_path)
     assert "\n" not in str(raised.value) and str(tmp_path) not in str(raised.value)
+
+
+def test_one_flipped_bit_of_the_manifest_is_refused(exported, tmp_path):
+    """Also where it leaves a manifest that is whole, typed and within its bounds."""
+    shutil.copytree(exported[1], tmp_path / "model")
+    path = tmp_path / "model" / "manifest.json"
+    content = path.read_bytes()
+    assert b'"temperature": 2.0' in content
+    path.write_bytes(content.replace(b'"temperature": 2.0', b'"temperature": 3.0'))
+    with pytest.raises(
+        BundleError, match=r"is not the one that manifest\.json\.sha256"
+    ):
+        Predictor.load(tmp_path / "model")
+
+
+def test_what_is_saved_is_as_strict_as_what_is_read(exported, tmp_path):
+    shutil.copy(exported[1] / "model.onnx", tmp_path)
+    tokenizer = Tokenizer(WORDS, 3)
+    for field, value in (("temperature", 0.0), ("threshold", np.nan), ("kinds", "x")):
+        with pytest.raises(BundleError, match=f"cannot be saved: {field}: "):
+            bundle.write(
+                tmp_path, tokenizer=tokenizer, **{"kind": "bigrams", field: value}
+            )
+    assert not (tmp_path / "manifest.json").exists()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
@@ -455,6 +570,7 @@ def test_another_model_copied_in_while_one_is_read_is_not_mixed_with_it(
         )
         assert other != content
         (folder / name).write_bytes(other)
+        bundle.write_checksum(folder)
         return tokenizer
 
     monkeypatch.setattr(bundle, "read_tokenizer", and_then_the_copy_goes_on)
@@ -477,3 +593,66 @@ def test_a_model_that_cannot_be_converted_says_why(tmp_path, monkeypatch, backen
     with pytest.raises(BundleError, match=r"cannot be converted to ONNX: .*"):
         export.to_onnx(tmp_path / "model.keras", tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("kind", ["bigrams", "bilstm"])
+def test_equal_models_export_equal_bytes(tmp_path, monkeypatch, kind):
+    """Counters of the process and the order of Python's sets leave no trace."""
+    model = build_model(ModelConfig(kind=kind, embedding_dim=4, units=3), 20)
+    model.save(tmp_path / "model.keras")
+    exported = []
+    for place, backend in (("here", "tensorflow"), ("elsewhere", "jax")):
+        monkeypatch.setattr("keras.backend.backend", lambda backend=backend: backend)
+        export.to_onnx(tmp_path / "model.keras", tmp_path / f"{place}.onnx")
+        exported.append((tmp_path / f"{place}.onnx").read_bytes())
+    assert exported[0] == exported[1]
+
+
+def branching(prefix: str, turned: bool) -> onnx.ModelProto:
+    """sum(x) > 1 ? (x + 1) * 2 : x - 1, with names and an order of one's own."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+
+    def constant(name: str, value: float) -> onnx.TensorProto:
+        return helper.make_tensor(prefix + name, kind, [], [value])
+
+    def node(op: str, inputs: str, output: str, **attributes) -> onnx.NodeProto:
+        names = [name if name == "x" else prefix + name for name in inputs.split()]
+        return helper.make_node(op, names, [prefix + output], **attributes)
+
+    def output(name: str) -> list:
+        return [helper.make_tensor_value_info(prefix + name, kind, ["m"])]
+
+    yes = [node("Add", "x one", "more"), node("Mul", "more two", "yes")]
+    no = [node("Sub", "x once", "no")]
+    branches = {
+        "then_branch": helper.make_graph(yes, "a", [], output("yes")),
+        "else_branch": helper.make_graph(no, "b", [], output("no")),
+    }
+    nodes = [
+        node("ReduceSum", "x", "sum", keepdims=0),
+        node("Greater", "sum one", "large"),
+        node("If", "large", "y", **branches),
+        node("Neg", "x", "unused"),
+    ]
+    constants = [constant("one", 1), constant("two", 2), constant("once", 1)]
+    if turned:
+        constants.reverse()
+        nodes.insert(0, nodes.pop())
+    x = [helper.make_tensor_value_info("x", kind, [prefix + "n"])]
+    graph = helper.make_graph(nodes, prefix, x, output("y"), constants)
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8)
+
+
+def test_a_canonical_graph_computes_the_same_and_depends_on_nothing_else():
+    model, other = branching("a_", False), branching("z/", True)
+    one, two = canonical(model), canonical(other)
+    onnx.checker.check_model(one)
+    assert one.SerializeToString() == two.SerializeToString()
+    assert len(one.graph.initializer) == 2 and len(one.graph.node) == 3
+    for x in ([0.0, 0.0], [2.0, 3.0]):
+        feed = {"x": np.array(x, np.float32)}
+        (expected,), (got,) = (
+            onnx.reference.ReferenceEvaluator(m).run(None, feed) for m in (model, one)
+        )
+        assert got.tolist() == expected.tolist()

@@ -8,6 +8,7 @@
     evaluation  accuracy, calibration, costs, slices
     bundle      a model as a folder with a manifest
     export      Keras to ONNX
+    canonical   equal graphs as equal bytes
     predictor   ONNX Runtime at work
     pipeline    all of it in one command
     api         the service

@@ -13,7 +13,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,15 +23,17 @@ class ConfigError(ValueError):
 
 
 class _Section(BaseModel):
-    """Frozen, strict, and closed: an unknown key is an error, not a silent default."""
+    """Frozen, strict, closed and finite: an unknown key is no silent default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
+    )
 
 
 class DataConfig(_Section):
     """Which reviews a run learns from."""
 
-    limit: int | None = Field(None, ge=10)
+    limit: int | None = Field(None, ge=10, le=10**9)
     """Take only this many training reviews; all of them if it is not set."""
 
 
@@ -62,9 +64,9 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """How the network learns; see `training.train`."""
 
-    epochs: int = Field(4, ge=1)
-    batch_size: int = Field(256, ge=1)
-    learning_rate: float = Field(3e-2, gt=0)
+    epochs: int = Field(4, ge=1, le=10_000)
+    batch_size: int = Field(256, ge=1, le=10**6)
+    learning_rate: float = Field(3e-2, gt=0, le=100)
     """At the start; it falls to zero along a cosine."""
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     """0 and 1 become half of this and 1 minus half of this."""
@@ -74,9 +76,9 @@ class TrainingConfig(_Section):
 class EvaluationConfig(_Section):
     """How a trained model is judged."""
 
-    false_positive_cost: float = Field(1.0, gt=0)
+    false_positive_cost: float = Field(1.0, ge=1e-6, le=1e6)
     """Of calling a negative review positive; only the ratio of the two counts."""
-    false_negative_cost: float = Field(1.0, gt=0)
+    false_negative_cost: float = Field(1.0, ge=1e-6, le=1e6)
     minimum_accuracy: float = Field(0.0, ge=0, le=1)
     """On the validation split; a model below it is not exported."""
 
@@ -100,10 +102,13 @@ class Config(_Section):
         """
         path = Path(path)
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            # Editors on Windows begin a file with a mark that is no part of TOML
+            content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             raise ConfigError(f"There is no settings file {path}.") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except RecursionError:
+            raise ConfigError(f"{path.name} is nested too deeply.") from None
+        except (OSError, ValueError) as error:  # not TOML, not UTF-8, endless digits
             raise ConfigError(f"{path.name} cannot be read: {error}.") from None
         return cls.parse(content, path.name)
 
@@ -113,22 +118,17 @@ class Config(_Section):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            problems = "; ".join(_in_words(problem) for problem in error.errors())
+            problems = "; ".join(_sentence(problem) for problem in error.errors())
             raise ConfigError(f"{source} cannot be used: {problems}.") from None
 
     @property
     def digest(self) -> str:
         """The SHA-256 of all settings: equal for equal runs, whatever the file."""
-        return section_digest(self)
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
-def section_digest(section: BaseModel) -> str:
-    """The SHA-256 of a section's keys and values, in a fixed order."""
-    text = json.dumps(section.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _in_words(problem: dict) -> str:
+def _sentence(problem: dict) -> str:
     """One of pydantic's findings, as "[training] epochs = 0: …"."""
     *tables, key = problem["loc"] or ("it",)
     place = f"[{'.'.join(map(str, tables))}] {key}" if tables else str(key)
@@ -138,4 +138,13 @@ def _in_words(problem: dict) -> str:
             known = type(getattr(Config(), str(tables[0]))).model_fields
         return f"{place} does not exist, choose among {', '.join(known)}"
     message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{place} = {problem['input']!r}: {message}"
+    return f"{place} = {_shown(problem['input'])}: {message}"
+
+
+def _shown(value: Any, longest: int = 60) -> str:
+    """A value in a sentence, cut where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # more digits, or deeper, than Python shows
+        return f"a huge {type(value).__name__}"
+    return text if len(text) <= longest else f"{text[:longest]}…"

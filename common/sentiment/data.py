@@ -190,7 +190,7 @@ def ingest(dataset: Dataset) -> Corpus:
         seen: set[bytes] = set()
         kept[name] = []
         for i, key in enumerate(keys[name]):
-            reason = next((why for why, those in to_avoid if key in those), None)
+            reason = next((why for why, hashes in to_avoid if key in hashes), None)
             if reason is None and key in seen:
                 reason = "repeated"
             if reason is None:
@@ -252,7 +252,7 @@ def _check_sizes(splits: dict[str, Split]) -> Check:
 
 def _check_words(keys: dict[str, list[bytes]]) -> Check:
     empty = identity("")
-    found = {name: own.count(empty) for name, own in keys.items()}
+    found = {name: hashes.count(empty) for name, hashes in keys.items()}
     if any(found.values()):
         return Check(
             "words",
@@ -263,7 +263,7 @@ def _check_words(keys: dict[str, list[bytes]]) -> Check:
 
 
 def _check_repeats(keys: dict[str, list[bytes]]) -> Check:
-    found = {name: len(own) - len(set(own)) for name, own in keys.items()}
+    found = {name: len(hashes) - len(set(hashes)) for name, hashes in keys.items()}
     known = found.pop("test")  # published so: kept, that results compare
     if any(found.values()):
         return Check("repeats", False, f"Reviews are repeated: {_listed(found)}.")
@@ -380,7 +380,7 @@ def _with_both_labels(keys: Sequence[bytes], labels: np.ndarray) -> set[bytes]:
     given: dict[bytes, set[int]] = {}
     for key, label in zip(keys, labels, strict=True):
         given.setdefault(key, set()).add(int(label))
-    return {key for key, those in given.items() if len(those) > 1}
+    return {key for key, labels in given.items() if len(labels) > 1}
 
 
 def _split(

@@ -89,11 +89,12 @@ def fit_temperature(logits_: np.ndarray, y: np.ndarray) -> float:
         y: (n,) their labels.
 
     Returns:
-        T in [0.05, 20]; 1 if there is nothing to fit on.
+        T in [0.05, 20]; 1 if there is nothing to fit on, no example or none with a
+        logit other than 0.
     """
     from scipy.optimize import minimize_scalar
 
-    if len(y) == 0:
+    if not np.any(logits_):  # also of none
         return 1.0
 
     def loss(inverse: float) -> float:
@@ -127,7 +128,7 @@ def best_threshold(false_positive_cost: float, false_negative_cost: float) -> fl
     first is smaller above c_fp / (c_fp + c_fn). Source: C. Elkan, "The foundations
     of cost-sensitive learning", IJCAI 2001.
     """
-    return false_positive_cost / (false_positive_cost + false_negative_cost)
+    return 1 / (1 + false_negative_cost / false_positive_cost)  # no sum to overflow
 
 
 def slices(texts: Sequence[str]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,17 @@ class SentimentModel:
 
     model: Any
     tokenizer: Tokenizer
-    temperature: float
-    threshold: float
     manifest: Manifest
+
+    @property
+    def temperature(self) -> float:
+        """What a logit is divided by, as the manifest says."""
+        return self.manifest.temperature
+
+    @property
+    def threshold(self) -> float:
+        """From which probability on a text is positive, as the manifest says."""
+        return self.manifest.threshold
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Return the logits of n texts, (n,) float64."""
@@ -61,17 +69,7 @@ class SentimentModel:
 
 
 def save_keras(
-    folder: str | Path,
-    model: Any,
-    tokenizer: Tokenizer,
-    *,
-    kind: str,
-    temperature: float = 1.0,
-    threshold: float = 0.5,
-    metrics: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | None = None,
-    config: Mapping[str, Any] | None = None,
-    code_sha256: str = "",
+    folder: str | Path, model: Any, tokenizer: Tokenizer, **about: Any
 ) -> Manifest:
     """Save a trained model with its preprocessing into an existing folder.
 
@@ -79,27 +77,15 @@ def save_keras(
         folder: exists; its model files of the same names are replaced.
         model: a Keras model, word numbers in, one logit out.
         tokenizer: the one that it was trained with.
-        kind: and all that follow: see `bundle.Manifest`.
-        temperature: as there.
-        threshold: as there.
-        metrics: as there.
-        data: as there.
-        config: as there.
-        code_sha256: as there.
+        about: fields of `bundle.Manifest`: `kind` at least, then `temperature`,
+            `threshold`, `metrics`, `data`, `config`, `code_sha256`.
+
+    Raises:
+        BundleError: a field does not exist, or is out of its bounds.
     """
     folder = Path(folder)
     model.save(folder / bundle.KERAS_MODEL)
-    return bundle.write(
-        folder,
-        kind=kind,
-        tokenizer=tokenizer,
-        temperature=temperature,
-        threshold=threshold,
-        metrics=metrics,
-        data=data,
-        config=config,
-        code_sha256=code_sha256,
-    )
+    return bundle.write(folder, tokenizer=tokenizer, **about)
 
 
 def load_keras(folder: str | Path) -> SentimentModel:
@@ -114,13 +100,11 @@ def load_keras(folder: str | Path) -> SentimentModel:
     manifest = bundle.read(folder, needs=bundle.KERAS_MODEL)
     tokenizer = bundle.read_tokenizer(folder, manifest)
     model = keras.models.load_model(folder / bundle.KERAS_MODEL)
-    return SentimentModel(
-        model, tokenizer, manifest.temperature, manifest.threshold, manifest
-    )
+    return SentimentModel(model, tokenizer, manifest)
 
 
 def to_onnx(keras_path: str | Path, onnx_path: str | Path) -> None:
-    """Convert a saved Keras model to ONNX, on TensorFlow.
+    """Convert a saved Keras model to ONNX, on TensorFlow: equal models, equal bytes.
 
     Where Keras runs on another backend, a process of its own does it.
 
@@ -132,6 +116,9 @@ def to_onnx(keras_path: str | Path, onnx_path: str | Path) -> None:
         BundleError: the conversion failed; carries the converter's last line.
     """
     import keras
+    import onnx
+
+    from common.sentiment.canonical import canonical
 
     paths = os.path.abspath(keras_path), os.path.abspath(onnx_path)
     if keras.backend.backend() == "tensorflow":
@@ -139,7 +126,14 @@ def to_onnx(keras_path: str | Path, onnx_path: str | Path) -> None:
             _convert(*paths)
         except Exception as error:  # the converter raises whatever it likes
             raise _not_converted(str(error)) from error
-        return
+    else:
+        _convert_elsewhere(*paths)
+    model = canonical(onnx.load(onnx_path))
+    Path(onnx_path).write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _convert_elsewhere(*paths: str) -> None:
+    """Convert in a process of its own, on TensorFlow."""
     run = subprocess.run(
         [sys.executable, "-m", "common.sentiment.export", *paths],
         cwd=common.ROOT,
@@ -181,19 +175,10 @@ def export(source: str | Path, target: str | Path) -> Manifest:
     loaded = load_keras(source)
     target.mkdir(parents=True, exist_ok=True)
     to_onnx(source / bundle.KERAS_MODEL, target / bundle.ONNX_MODEL)
-    kept = loaded.manifest
+    about = loaded.manifest.model_dump(exclude={"format", "files", "versions"})
+    versions = loaded.manifest.versions | bundle.installed_versions()
     manifest = bundle.write(
-        target,
-        kind=kept.kind,
-        tokenizer=loaded.tokenizer,
-        temperature=kept.temperature,
-        threshold=kept.threshold,
-        metrics=kept.metrics,
-        data=kept.data,
-        config=kept.config,
-        code_sha256=kept.code_sha256,
-        versions=kept.versions | bundle.installed_versions(),
-        created=kept.created,
+        target, tokenizer=loaded.tokenizer, versions=versions, **about
     )
     gap = np.abs(
         Predictor.load(target).probabilities(_SAMPLE) - loaded.probabilities(_SAMPLE)

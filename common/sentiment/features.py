@@ -26,11 +26,29 @@ PADDING, UNKNOWN, START = 0, 1, 2
 FIRST_WORD = 3
 """The number of the most frequent word; the three before it are marks."""
 
-_FORMAT = "forty-days tokenizer 1"
+_FORMAT = "forty-days tokenizer 2"
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´ʼ", "'"))
-# Letters and digits of any script, with apostrophes inside: "don't", "café", "9".
+
+
+# Combining marks: vowel signs of Hindi, points of Hebrew, accents that stand apart.
+# They follow a letter and belong to it. All of Unicode's lie in these two spans; the
+# half-width signs of Japanese have another category and become marks by NFKC.
+_MARKS = frozenset(
+    mark
+    for mark in map(chr, (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)))
+    if unicodedata.category(mark).startswith("M") or mark in "\uff9e\uff9f"
+)
+# As ranges: a pattern tries the characters above U+FFFF one after another.
+_FIRST = sorted(mark for mark in _MARKS if chr(ord(mark) - 1) not in _MARKS)
+_LAST = sorted(mark for mark in _MARKS if chr(ord(mark) + 1) not in _MARKS)
+_MARK = f"[{''.join(map('{}-{}'.format, _FIRST, _LAST))}]"
+_LONG_RUN = re.compile(rf"({_MARK}{{30}}){_MARK}+")
+# Letters and digits of any script; apostrophes inside.
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+# The same, each letter with its marks: slower, so only for texts that hold one.
+_PART = rf"[^\W_]+(?:{_MARK}+[^\W_]*)*"
+_MARKED_WORD = re.compile(rf"{_PART}(?:'{_PART})*")
 # Odd, without a pattern in its bits: 2**64 divided by the golden ratio (D. Knuth,
 # "The art of computer programming", volume 3, section 6.4).
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -43,9 +61,15 @@ class FeatureError(ValueError):
 def tokenise(text: str) -> list[str]:
     """Cut a text into lower-case words.
 
-    A word is a run of letters and digits of any script; an apostrophe inside keeps
-    it whole ("don't"). Line-break tags, punctuation and all else separate words.
-    Compatible characters become one (NFKC), so that "ﬁlm" and "film" are the same.
+    A word is a run of letters and digits of any script, with their combining marks;
+    an apostrophe inside keeps it whole ("don't"). Line-break tags, punctuation and
+    all else separate words. Compatible characters become one (NFKC), so that "ﬁlm"
+    and "film" are the same.
+
+    NFKC sorts the marks on a letter in quadratic time, so that one text of nothing
+    but marks could stop a server. Of a run of marks the first 30 count, as many as
+    the Stream-Safe Text Format allows (Unicode Standard Annex 15, section 13); no
+    language needs more than a few.
 
     Args:
         text: any string, even an empty one or one with lone surrogates.
@@ -62,8 +86,12 @@ def tokenise(text: str) -> list[str]:
         )
     # Before NFKC, which cuts ´ off its word, and after it, which turns ｀ into `
     text = _BREAK.sub(" ", text).translate(_APOSTROPHES)
-    text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
-    return _WORD.findall(text.lower())
+    if text.isascii():
+        return _WORD.findall(text.lower())
+    if not _MARKS.isdisjoint(text):
+        text = _LONG_RUN.sub(r"\1", text)
+    text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
+    return (_WORD if _MARKS.isdisjoint(text) else _MARKED_WORD).findall(text)
 
 
 def bigram_numbers(ids: np.ndarray, buckets: int) -> np.ndarray:
@@ -83,6 +111,29 @@ def bigram_numbers(ids: np.ndarray, buckets: int) -> np.ndarray:
     pairs = (ids[:-1].astype(np.uint64) << np.uint64(32)) | ids[1:].astype(np.uint64)
     mixed = (pairs ^ (pairs >> np.uint64(29))) * _GOLDEN
     return ((mixed >> np.uint64(32)) % np.uint64(buckets)).astype(np.int64)
+
+
+def pad(rows: Sequence[np.ndarray], length: int | None = None) -> np.ndarray:
+    """Put rows of numbers into one array, PADDING at the end of shorter ones.
+
+    Args:
+        rows: n arrays of int32, possibly none.
+        length: of a row of the result; the longest row's if it is not given.
+
+    Returns:
+        (n, length) int32, in memory order.
+
+    Raises:
+        FeatureError: a row is longer than `length`.
+    """
+    longest = max((len(row) for row in rows), default=1)
+    length = longest if length is None else length
+    if longest > length:
+        raise FeatureError(f"a text has {longest} numbers, a row only {length}")
+    padded = np.full((len(rows), length), PADDING, np.int32)
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    return padded
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,15 +243,7 @@ class Tokenizer:
         Raises:
             FeatureError: a text is not a string, or longer than `length`.
         """
-        rows = [self.encode(text) for text in texts]
-        longest = max((len(row) for row in rows), default=1)
-        length = longest if length is None else length
-        if longest > length:
-            raise FeatureError(f"a text has {longest} numbers, a row only {length}")
-        batch = np.full((len(rows), length), PADDING, np.int32)
-        for target, row in zip(batch, rows, strict=True):
-            target[: len(row)] = row
-        return batch
+        return pad([self.encode(text) for text in texts], length)
 
     def save(self, path: str | Path) -> None:
         """Write the tokeniser to one JSON file, the same bytes on every machine."""
@@ -221,7 +264,10 @@ class Tokenizer:
         except (OSError, ValueError, RecursionError) as error:
             raise FeatureError(f"{name} cannot be read: {error}") from None
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise FeatureError(f"{name} is not a tokeniser of this course")
+            raise FeatureError(
+                f"{name} is not a tokeniser of this version of the course; a model "
+                "of an earlier one has to be trained again"
+            )
         words = content.get("words")
         sizes = content.get("max_tokens"), content.get("bigram_buckets")
         if not isinstance(words, list) or not all(isinstance(w, str) for w in words):

@@ -14,7 +14,7 @@ import onnxruntime
 
 from common.sentiment import bundle
 from common.sentiment.bundle import BundleError, Manifest
-from common.sentiment.features import Tokenizer
+from common.sentiment.features import Tokenizer, pad
 
 _ROWS_AT_ONCE = 64
 _PROBE = ("", "A good film.", "Not a good film, but not a bad one either.")
@@ -100,9 +100,7 @@ class Predictor:
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         for start in range(0, len(order), _ROWS_AT_ONCE):
             chosen = order[start : start + _ROWS_AT_ONCE]
-            ids = np.zeros((len(chosen), len(rows[chosen[-1]])), np.int32)
-            for target, i in zip(ids, chosen, strict=True):
-                target[: len(rows[i])] = rows[i]
+            ids = pad([rows[i] for i in chosen])
             (got,) = self._session.run(None, {self._input: ids})
             out[chosen] = got.reshape(len(chosen))
         return out
@@ -113,7 +111,8 @@ class Predictor:
         Raises:
             FeatureError: one of them is not a string.
         """
-        return 1 / (1 + np.exp(-self.logits(texts) / self.manifest.temperature))
+        z = self.logits(texts) / self.manifest.temperature
+        return np.exp(-np.logaddexp(0, -z))  # the sigmoid, without overflow
 
     def label(self, probability: float) -> str:
         """Return "positive" or "negative", by the threshold in the manifest."""

@@ -28,6 +28,10 @@ Pair = tuple[np.ndarray, np.ndarray]
 Report = Callable[[dict], None]
 
 
+class DivergedError(ArithmeticError):
+    """A training whose loss is no longer a number; says so in a sentence."""
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A trained model and how it got there.
@@ -72,6 +76,9 @@ def train(
 
     Returns:
         See `Trained`.
+
+    Raises:
+        DivergedError: the loss became infinite or no number.
     """
     start, model, history = 0, None, []
     if checkpoints is not None:
@@ -107,7 +114,7 @@ def weights_digest(model: keras.Model) -> str:
 def seed_epoch(model: keras.Model, seed: int, epoch: int) -> np.ndarray:
     """Make an epoch's chance a function of (seed, epoch) alone.
 
-    Sets the state of every dropout layer, and returns the generator for the order.
+    Sets the state of every layer that draws, and returns the seed for the order.
 
     Args:
         model: its layers' seed generators are set, nested ones too.
@@ -118,14 +125,14 @@ def seed_epoch(model: keras.Model, seed: int, epoch: int) -> np.ndarray:
         (2,) uint32, the numbers from which the epoch's order is drawn.
     """
     numbers = np.array([seed, epoch], np.uint32)
-    generators = [
-        layer.seed_generator
-        for layer in model._flatten_layers()
-        if getattr(layer, "seed_generator", None) is not None
-    ]
-    for place, generator in enumerate(generators):
-        generator.state.assign(np.array([seed + 7919 * place, epoch], np.uint32))
+    states = [v for v in model.non_trainable_variables if _is_seed_state(v)]
+    for place, state in enumerate(states):
+        state.assign(np.array([seed + 7919 * place, epoch], np.uint32))
     return numbers
+
+
+def _is_seed_state(variable: keras.Variable) -> bool:
+    return variable.path.endswith("seed_generator_state")
 
 
 def _one_epoch(
@@ -149,6 +156,11 @@ def _one_epoch(
     if validation is not None:
         loss, accuracy = model.evaluate(*validation, batch_size=256, verbose=0)
         entry |= {"valid_loss": float(loss), "valid_accuracy": float(accuracy)}
+    if not all(np.isfinite(list(entry.values()))):
+        raise DivergedError(
+            f"The loss is no finite number after epoch {epoch + 1}: look for a "
+            f"learning rate below {config.learning_rate:g}."
+        )
     return entry
 
 

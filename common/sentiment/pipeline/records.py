@@ -70,7 +70,9 @@ def reason_to_run(folder: Path, parts: dict) -> tuple[dict, str]:
         float(record["seconds"]), str(record["sentence"])
     except FileNotFoundError:
         return {}, "not done yet"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except NotADirectoryError:
+        return {}, "a file has its name"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}, f"its {STAGE_RECORD} cannot be read"
     changed = [
         f"{kind} {name} changed" if kind in ("settings", "input") else f"{kind} changed"

@@ -36,6 +36,7 @@ def export(context: Context) -> str:
             for name, section in context.settings.items()
         },
         code_sha256=context.code_sha256,
+        created="",  # no date: equal runs export equal bytes
     )
     exporting.export(kept, served)
     size = sum(path.stat().st_size for path in served.iterdir())

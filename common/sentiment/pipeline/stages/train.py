@@ -4,7 +4,7 @@ import numpy as np
 
 from common.sentiment.features import Tokenizer
 from common.sentiment.pipeline.provenance import write_json
-from common.sentiment.pipeline.stage import Context
+from common.sentiment.pipeline.stage import Context, PipelineError
 from common.sentiment.pipeline.stages.shared import read_split, start_keras
 
 
@@ -22,16 +22,19 @@ def train(context: Context) -> str:
             f"validation {entry['valid_accuracy']:.3f}"
         )
 
-    trained = training.train(
-        context.settings["model"],
-        settings,
-        Tokenizer.load(features / "tokenizer.json").size,
-        *read_split(features, "train"),
-        validation=read_split(features, "valid"),
-        checkpoints=context.checkpoints,
-        key=context.fingerprint,
-        report=report,
-    )
+    try:
+        trained = training.train(
+            context.settings["model"],
+            settings,
+            Tokenizer.load(features / "tokenizer.json").size,
+            *read_split(features, "train"),
+            validation=read_split(features, "valid"),
+            checkpoints=context.checkpoints,
+            key=context.fingerprint,
+            report=report,
+        )
+    except training.DivergedError as reason:
+        raise PipelineError(str(reason)) from None
     np.savez(context.target / "weights.npz", *trained.model.get_weights())
     digest = training.weights_digest(trained.model)
     write_json(
