@@ -1,6 +1,7 @@
 """Checks, hints and solutions of Day 1."""
 
 import math
+import re
 
 import keras
 import numpy as np
@@ -11,6 +12,8 @@ from common.exercises import (
     WrongAnswer,
     expect_close,
     expect_number,
+    expect_parts,
+    whole_number,
 )
 
 SETUP = '''
@@ -50,6 +53,11 @@ def check_untrained_loss(answer):
         otherwise="Give each of ten digits the same probability, then take -log p.",
     )
     return "ln 10 = 2.303 nats: the loss of knowing nothing."
+
+
+_IN_PLACE = (
+    " (It overwrites its argument, which is fine as long as nobody reads it again.)"
+)
 
 
 def check_smoothed_gradient(smoothed_gradient_np):
@@ -101,9 +109,8 @@ def check_smoothed_gradient(smoothed_gradient_np):
         ((p - target).mean(axis=0), "Keep one row an image: divide by n, do not sum."),
     ]
     expect_close(got, (p - target) / 3, "the gradient", known)
-    if not np.array_equal(p, argument):
-        raise Wrong("Your function changed its argument in place; work on a copy.")
-    return "Probability minus target, whatever the target is."
+    praise = "Probability minus target, whatever the target is."
+    return praise + (_IN_PLACE if not np.array_equal(p, argument) else "")
 
 
 def check_tanh_backward(tanh_backward_np):
@@ -117,9 +124,11 @@ def check_tanh_backward(tanh_backward_np):
         return x.T @ d_z, d_z.sum(axis=0)
 
     given = x.copy(), h.copy(), d_h.copy()
-    got = tanh_backward_np(*given)
-    if not isinstance(got, (tuple, list)) or len(got) != 2:
-        raise Wrong("Return two arrays: the gradient of W1 and the gradient of b1.")
+    got = expect_parts(
+        tanh_backward_np(*given),
+        2,
+        "Return two arrays: the gradient of W1 and the gradient of b1.",
+    )
     want_w, want_b = grads(d_h * slope)
     expect_close(
         got[0],
@@ -155,19 +164,16 @@ def check_tanh_backward(tanh_backward_np):
                 "Sum over the images (axis 0), so that one number a neuron remains.",
             ),
             (d_h.sum(axis=0), "b1 sits in front of the tanh too: use its slope."),
-            (want_b[None], "Sum without keepdims: b1 has shape (hidden,)."),
         ],
     )
-    if not all(map(np.array_equal, given, (x, h, d_h))):
-        raise Wrong("Your function changed its argument in place; work on a copy.")
-    return "The same formulas; only the slope of the bend has changed."
+    praise = "The same formulas; only the slope of the bend has changed."
+    kept = all(map(np.array_equal, given, (x, h, d_h)))
+    return praise + ("" if kept else _IN_PLACE)
 
 
 def check_nonzero_gradients(answer):
-    if isinstance(answer, str) and answer.strip().upper() in {"W1", "B1", "W2", "B2"}:
-        answer = {answer}
     if isinstance(answer, str):
-        raise Wrong('Answer with a set, not with one text, for example {"W1", "b1"}.')
+        answer = set(re.findall(r"\w+", answer))
     try:
         names = {str(name).strip().upper() for name in answer}
     except TypeError:
@@ -215,13 +221,22 @@ def check_smallest_loss(answer):
 
 
 def check_adversary(answer):
-    adversary, network = answer
-    if not isinstance(adversary, (tuple, list)) or len(adversary) != 2:
-        raise Wrong("Hand in a pair: (image, the digit that you mean).")
-    image, digit = adversary
+    pair = "Hand in a pair: (image, the digit that you mean)."
+    handed_in = expect_parts(answer, 2, pair)
+    if not callable(handed_in[1]):
+        raise Wrong(
+            "The check needs the network too: (adversary, reloaded), adversary being "
+            "the pair (image, the digit that you mean)."
+        )
+    adversary, network = handed_in
+    if not isinstance(adversary, (tuple, list)):
+        raise Wrong(pair)
+    image, digit = expect_parts(adversary, 2, pair)
     if np.ndim(image) == 0:
         raise Wrong("The order is (image, digit).")
     image = np.asarray(image, dtype="float32")
+    if image.shape in ((28, 28, 1), (1, 28, 28), (1, 28, 28, 1)):
+        image = image.reshape(28, 28)
     if not np.isfinite(image).all():
         raise Wrong("The image holds nan or inf.")
     if image.shape != (28, 28):
@@ -230,8 +245,8 @@ def check_adversary(answer):
         raise Wrong("Pixels lie in [0, 1]: did you forget to divide by 255?")
     if (image > 0.5).sum() < 10:
         raise Wrong("There is hardly any ink: no person reads a digit in this image.")
-    whole = isinstance(digit, (int, np.integer)) and not isinstance(digit, bool)
-    if not whole or not 0 <= digit <= 9:
+    digit = whole_number(digit, "The digit that you mean")
+    if not 0 <= digit <= 9:
         raise Wrong("The digit that you mean is a whole number from 0 to 9.")
     logits = keras.ops.convert_to_numpy(network(image[None, :, :, None]))[0]
     p = np.exp(logits - logits.max())
@@ -324,9 +339,15 @@ def smoothed_gradient_np(probabilities, labels, epsilon):
             ),
             WrongAnswer(
                 "def smoothed_gradient_np(p, y, e):\n"
-                "    p -= (1 - e) * np.eye(p.shape[1])[y] + e / p.shape[1]\n"
-                "    return p / len(p)",
-                "changed its argument",
+                "    p[..., y, ...] -= 1 - e\n"
+                "    return (p - e / p.shape[1]) / len(p)",
+                "stopped with IndexError",
+            ),
+            WrongAnswer(
+                "def smoothed_gradient_np(p, y, e):\n"
+                "    t = (1 - e) * np.eye(p.shape[1])[y.reshape(..., 1)]\n"
+                "    return (p - t - e / p.shape[1]) / len(p)",
+                "stopped with TypeError",
             ),
             WrongAnswer(
                 "def smoothed_gradient_np(p, y, e):\n    return p - y",
@@ -344,6 +365,16 @@ def smoothed_gradient_np(probabilities, labels, epsilon):
                 "    return (p - t).mean(axis=0)",
                 "Keep one row an image",
             ),
+        ),
+        right=(
+            "def smoothed_gradient_np(p, y, e):\n"
+            "    p -= (1 - e) * np.eye(p.shape[1])[y] + e / p.shape[1]\n"
+            "    return p / len(p)",
+            "def smoothed_gradient_np(p, y, e):\n"
+            "    p[np.arange(len(y)), y] -= 1 - e\n"
+            "    p -= e / p.shape[1]\n"
+            "    p /= len(p)\n"
+            "    return p",
         ),
     ),
     Exercise(
@@ -415,16 +446,18 @@ def tanh_backward_np(x, h, d_h):
             ),
             WrongAnswer(
                 "def tanh_backward_np(x, h, d_h):\n"
-                "    d_h *= 1 - h**2\n"
-                "    return x.T @ d_h, d_h.sum(axis=0)",
-                "changed its argument",
-            ),
-            WrongAnswer(
-                "def tanh_backward_np(x, h, d_h):\n"
                 "    d_z = d_h * (1 - h**2)\n"
                 "    return d_z.sum(axis=0), x.T @ d_z",
                 "The order is",
             ),
+        ),
+        right=(
+            "def tanh_backward_np(x, h, d_h):\n"
+            "    d_h *= 1 - h**2\n"
+            "    return x.T @ d_h, d_h.sum(axis=0, keepdims=True)",
+            "def tanh_backward_np(x, h, d_h):\n"
+            "    d_z = (d_h * (1 - h) * (1 + h)).astype('float32')\n"
+            "    return [(x.T @ d_z).tolist(), d_z.sum(axis=0).tolist()]",
         ),
     ),
     Exercise(
@@ -443,8 +476,13 @@ def tanh_backward_np(x, h, d_h):
             WrongAnswer('nonzero_gradients = {"b1", "b2"}', "W2 = 0"),
             WrongAnswer("nonzero_gradients = set()", "One does"),
             WrongAnswer('nonzero_gradients = {"b3"}', "names to choose from"),
-            WrongAnswer('nonzero_gradients = "b2, W2"', "not with one text"),
+            WrongAnswer('nonzero_gradients = "b2, W2"', "H = max(0, 0) = 0"),
             WrongAnswer("nonzero_gradients = 1", "Answer with a set"),
+        ),
+        right=(
+            'nonzero_gradients = "b2"',
+            'nonzero_gradients = ["B2"]',
+            "nonzero_gradients = \"{'b2'}\"",
         ),
     ),
     Exercise(
@@ -467,7 +505,9 @@ def tanh_backward_np(x, h, d_h):
             WrongAnswer("smallest_loss = np.log(np.e + 9)", "logarithm of the sum"),
             WrongAnswer("smallest_loss = np.e / (np.e + 9)", "That is the probability"),
             WrongAnswer("smallest_loss = 1.2", "Take softmax of"),
+            WrongAnswer("smallest_loss = 1.42", "Take softmax of"),
         ),
+        right=("smallest_loss = 1.5", "smallest_loss = 1.46", "smallest_loss = 1.461"),
     ),
     Exercise(
         id="1.6",
@@ -491,13 +531,24 @@ adversary = (shifted[i], y_valid[i])
 """,
         wrong=(
             WrongAnswer("adversary = x_valid[0]", "Hand in a pair"),
-            WrongAnswer("adversary = (x_valid[0], 2)", "should be (28, 28)"),
+            WrongAnswer("adversary = (x_valid, 2)", "should be (28, 28)"),
             WrongAnswer("adversary = (x_valid[0, :, :, 0] * 255, 2)", "divide by 255"),
             WrongAnswer("adversary = (np.zeros((28, 28)), 2)", "hardly any ink"),
             WrongAnswer("adversary = (x_valid[0, :, :, 0], 'two')", "whole number"),
             WrongAnswer("adversary = (2, x_valid[0, :, :, 0])", "The order is"),
             WrongAnswer("adversary = (np.full((28, 28), np.nan), 2)", "nan or inf"),
             WrongAnswer("adversary = (x_valid[0, :, :, 0], 2)", "reads it as 2 too"),
+            WrongAnswer("adversary = (x_valid[0], 2.5)", "whole number"),
+            WrongAnswer("adversary = (x_valid[0], 12)", "from 0 to 9"),
+            WrongAnswer("adversary = (x_valid[0, :14], 2)", "should be (28, 28)"),
+            WrongAnswer(
+                "adversary, reloaded = x_valid[0], 2", "check needs the network too"
+            ),
+        ),
+        right=(
+            "adversary = (x_valid[0], 8)",
+            "adversary = [x_valid[:1].tolist(), '8']",
+            "adversary = (x_valid[:1, :, :, 0], np.float32(8))",
         ),
     ),
 ]

@@ -12,6 +12,7 @@ from common.exercises import (
     expect_causes,
     expect_close,
     expect_number,
+    expect_parts,
 )
 
 SETUP = "import numpy as np"
@@ -69,8 +70,7 @@ def check_lion(lion_np):
     rate, b1, b2 = 0.1, 0.9, 0.8
     kept = [a.copy() for a in (w, g, m)]
     got = lion_np(w, g, m, rate, b1, b2)
-    if not isinstance(got, (tuple, list)) or len(got) != 2:
-        raise Wrong("Return two arrays: the new weight and the new memory.")
+    got = expect_parts(got, 2, "Return two arrays: the new weight and the new memory.")
     if not all(np.array_equal(*pair) for pair in zip(kept, (w, g, m), strict=True)):
         raise Wrong("Your function changed its arguments in place; work on copies.")
     blend, memory = b1 * m + (1 - b1) * g, b2 * m + (1 - b2) * g
@@ -148,7 +148,7 @@ def check_my_descent(my_descent):
     def gradient(point):
         nonlocal calls
         calls += 1
-        point = np.asarray(point, dtype=float)
+        point = np.squeeze(np.asarray(point, dtype=float))
         if point.shape != (2,):
             raise Wrong(f"gradient wants a point of shape (2,), not {point.shape}.")
         x, y = point - shift
@@ -159,7 +159,7 @@ def check_my_descent(my_descent):
     with np.errstate(over="ignore", invalid="ignore"):
         got = my_descent(gradient, start.copy())
     try:
-        point = np.asarray(got, dtype=float)
+        point = np.squeeze(np.asarray(got, dtype=float))
     except (TypeError, ValueError):
         raise Wrong("Return one point, an array of shape (2,).") from None
     if point.shape != (2,):
@@ -268,8 +268,10 @@ gradient_ratio = 1 / (2 * sigma * (1 - sigma))
             WrongAnswer("gradient_ratio = 300.8", "it divides here"),
             WrongAnswer("gradient_ratio = 75.71", "it cancels"),
             WrongAnswer("gradient_ratio = 10", "Divide the two gradients"),
+            WrongAnswer("gradient_ratio = 70", "Divide the two gradients"),
             WrongAnswer("gradient_ratio = 'large'", "A number is asked for"),
         ),
+        right=("gradient_ratio = 75", "gradient_ratio = 75.2", "gradient_ratio = '75'"),
     ),
     Exercise(
         id="3.2",
@@ -292,6 +294,7 @@ gradient_ratio = 1 / (2 * sigma * (1 - sigma))
             WrongAnswer("first_step = -3.162", "positive number"),
             WrongAnswer("first_step = 7", "divide m by the root of v"),
         ),
+        right=("first_step = 3.2", "first_step = 3.16", "first_step = '3,16'"),
     ),
     Exercise(
         id="3.3",
@@ -459,6 +462,14 @@ def my_descent(gradient, start):
                 "def my_descent(gradient, start):\n    return 'the minimum'",
                 "Return one point",
             ),
+        ),
+        right=(
+            "def my_descent(gradient, start):\n"
+            "    point, v = start[None], 0\n"
+            "    for _ in range(200):\n"
+            "        v = 0.9 * v - 0.003 * gradient(point)\n"
+            "        point = point + v\n"
+            "    return point.tolist()",
         ),
     ),
 ]

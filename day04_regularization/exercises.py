@@ -9,6 +9,7 @@ from common.exercises import (
     choice,
     expect_close,
     expect_number,
+    whole_number,
 )
 
 SETUP = """
@@ -191,12 +192,7 @@ def _expected_error(degree):
 
 
 def check_far_degree(answer):
-    try:
-        degree = int(answer)
-    except (TypeError, ValueError):
-        raise Wrong("A degree is a whole number.") from None
-    if degree != answer:
-        raise Wrong("A degree is a whole number.")
+    degree = whole_number(answer, "A degree")
     if degree < NUM_POINTS:
         raise Wrong(
             "Stay above 19: from there on, a polynomial passes through all 20 points."
@@ -313,6 +309,7 @@ EXERCISES = [
             WrongAnswer("fraction_left = 1.0", "decay needs no gradient"),
             WrongAnswer("fraction_left = 0.5", "Multiply 10,000 factors"),
         ),
+        right=("fraction_left = 0.96", "fraction_left = '96 %'"),
     ),
     Exercise(
         id="4.2",
@@ -483,6 +480,7 @@ def stratified_folds_np(labels, k):
             WrongAnswer('culprit = "decay"', "0.4 %"),
             WrongAnswer('culprit = "learning_rate"', "jumps or is nan"),
             WrongAnswer('culprit = "bad luck"', "Answer with one of"),
+            WrongAnswer('culprit = "learning rate"', "jumps or is nan"),
         ),
     ),
     Exercise(
@@ -504,5 +502,6 @@ def stratified_folds_np(labels, k):
             WrongAnswer("far_degree = 'high'", "whole number"),
             WrongAnswer("far_degree = 100_000", "below 1,000"),
         ),
+        right=("far_degree = '50'", "far_degree = np.array([120.0])"),
     ),
 ]

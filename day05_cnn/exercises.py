@@ -1,5 +1,7 @@
 """Checks, hints and solutions of Day 5."""
 
+import re
+
 import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -11,6 +13,8 @@ from common.exercises import (
     choice,
     expect_close,
     expect_number,
+    expect_parts,
+    number,
 )
 
 SETUP = '''
@@ -58,18 +62,20 @@ def colleagues_batch(x, y):
 
 
 def check_output_shape(answer):
+    if isinstance(answer, str):
+        answer = re.findall(r"[\d.]+", answer)
     try:
-        got = tuple(int(number) for number in answer)
-        whole = all(a == b for a, b in zip(got, answer, strict=True))
-    except (TypeError, ValueError):
+        sides = tuple(map(number, answer))
+    except (TypeError, Wrong):
         raise Wrong(
             "Answer with four numbers: (batch, height, width, channels)."
         ) from None
-    if len(got) != 4:
+    if len(sides) != 4:
         raise Wrong(
             "A batch of feature maps has four axes: batch, height, width, channels."
         )
-    if not whole:
+    got = tuple(map(int, sides))
+    if got != sides:
         raise Wrong("A side is a whole number of pixels: round as the text says.")
     known = {
         (8, 28, 28, 16): 'With strides=2, "same" halves each side: ceil(28 / 2).',
@@ -278,6 +284,11 @@ EXERCISES = [
             WrongAnswer("output_shape = (14, 14, 16)", "four axes"),
             WrongAnswer("output_shape = 14", "four numbers"),
         ),
+        right=(
+            "output_shape = [8, 14, 14, 16.0]",
+            "output_shape = np.array([8, 14, 14, 16])",
+            "output_shape = '(8, 14, 14, 16)'",
+        ),
     ),
     Exercise(
         id="5.2",
@@ -389,7 +400,9 @@ def dilated_conv_np(x, w, rate):
             WrongAnswer("pair_parameters = 9*64 + 9*64*128 + 128", "no factor 9"),
             WrongAnswer("pair_parameters = 9*64 + 128 + 128", "reads all 64"),
             WrongAnswer("pair_parameters = 10_000", "9 weights a channel"),
+            WrongAnswer("pair_parameters = 8_800", "has biases"),
         ),
+        right=("pair_parameters = 8_900", "pair_parameters = '8,896'"),
     ),
     Exercise(
         id="5.4",
@@ -424,11 +437,30 @@ def dilated_conv_np(x, w, rate):
 ]
 
 
-def check_small(answer):
+def _refuse_other_shapes(network, images):
+    """Say in words what a network of another input or output shape does wrong."""
     try:
-        small, mlp, x_valid, y_valid = answer
-    except (TypeError, ValueError):
-        raise Wrong("Hand in (small, mlp, x_valid, y_valid).") from None
+        logits = network(images, training=False)
+    except Exception as error:
+        wanted = getattr(network, "input_shape", None)
+        if wanted in (None, (None, *images.shape[1:])):
+            raise
+        raise Wrong(
+            f"Your network takes {wanted[1:]}; a photograph has {images.shape[1:]}."
+        ) from error
+    if isinstance(logits, (list, tuple, dict)):
+        raise Wrong(f"Your network has {len(logits)} outputs; one is asked for.")
+    if tuple(logits.shape) != (len(images), 10):
+        raise Wrong(
+            f"For {len(images)} photographs your network gives numbers of shape "
+            f"{tuple(logits.shape)}; 10 each are asked for, a logit for every class."
+        )
+
+
+def check_small(answer):
+    small, mlp, x_valid, y_valid = expect_parts(
+        answer, 4, "Hand in (small, mlp, x_valid, y_valid)."
+    )
     if not hasattr(small, "count_params"):
         raise Wrong(
             "small should be a Keras model; train() returns it with its history."
@@ -446,6 +478,7 @@ def check_small(answer):
         ]
         return np.mean(np.concatenate(logits).argmax(axis=1) == y_valid)
 
+    _refuse_other_shapes(small, x_valid[:2])
     ours, theirs = accuracy(small), accuracy(mlp)
     if ours <= 0.15:
         raise Wrong(f"It is right in {ours:.0%}: was it trained, and on these labels?")
@@ -491,6 +524,25 @@ small, _ = train(build_small, cifar.train, cifar.valid, seed=0, epochs=2 * EPOCH
             WrongAnswer("small = Reader(20_000, right=0.4)", "Day 1's network in"),
             WrongAnswer("small = Reader(20_000, right=0.1)", "was it trained"),
             WrongAnswer("small = (Reader(20_000, 0.6), {})", "should be a Keras model"),
+            WrongAnswer(
+                "small = Sequential([layers.Input((32, 32, 3)), layers.Flatten(),"
+                " layers.Dense(3)])",
+                "shape (2, 3)",
+            ),
+            WrongAnswer(
+                "small = Sequential([layers.Input((28, 28, 1)), layers.Flatten(),"
+                " layers.Dense(10)])",
+                "takes (28, 28, 1)",
+            ),
+            WrongAnswer(
+                "i = layers.Input((32, 32, 3)); f = layers.Flatten()(i)\n"
+                "small = keras.Model(i, [layers.Dense(3)(f) for _ in range(3)])",
+                "3 outputs",
+            ),
+            WrongAnswer(
+                "small = Sequential([layers.Input((32, 32, 3)), layers.Conv2D(10, 3)])",
+                "shape (2, 30, 30, 10)",
+            ),
         ),
     )
 )

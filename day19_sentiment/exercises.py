@@ -10,6 +10,8 @@ from common.exercises import (
     expect_causes,
     expect_close,
     expect_number,
+    refuse_blank,
+    word,
 )
 
 SETUP = "import numpy as np"
@@ -57,8 +59,7 @@ def check_temperature_slope(temperature_slope_np):
     t = 1.7
     kept = z.copy(), y.copy()
     got = temperature_slope_np(z, y, t)
-    if not (np.array_equal(z, kept[0]) and np.array_equal(y, kept[1])):
-        raise Wrong("Your function changed its arguments in place; work on copies.")
+    z, y = kept
     error = 1 / (1 + np.exp(-z / t)) - y
     raw = 1 / (1 + np.exp(-z)) - y
     want = np.mean(error * -z / t**2)
@@ -112,6 +113,8 @@ _COSTS = {"false positive": 5.0, "false negative": 1.0, "ask": 0.5}
 def check_decide(decide):
     grid = np.arange(0.0005, 1, 0.001)  # no point falls on a boundary
     answers = [decide(float(p)) for p in grid]
+    refuse_blank(answers)
+    answers = [word(one) for one in answers]
     odd = [one for one in answers if one not in ("positive", "negative", "ask")]
     if odd:
         raise Wrong(f'Return "positive", "negative" or "ask", not {odd[0]!r}.')
@@ -280,7 +283,7 @@ def temperature_slope_np(logits, y, temperature):
                 ("return np.mean(p - y) * np.mean(-z / t**2)", "product of means"),
                 ("return np.mean((raw - y) * -z / t**2)", "sigmoid of z/T"),
                 ("return (p - y) * -z / t**2", "One number"),
-                ("z -= 1; return 0", "in place"),
+                ("z -= 1; return 0", "it should be"),
                 ("p = 0", "return statement"),
             )
         ),
@@ -343,7 +346,7 @@ def decide(p):
             for body, reason in (
                 ('return "ask"', "Asking always"),
                 ('return "positive" if p >= 5 / 6 else "negative"', "You never ask"),
-                ("return p >= 0.5", "not False"),
+                ("return p >= 0.5", "not 'false'"),
                 (
                     'return "ask" if 0.4 < p < 0.6 else '
                     '("negative" if p > 0.5 else "positive")',

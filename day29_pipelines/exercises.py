@@ -5,7 +5,9 @@ import random
 import tempfile
 from pathlib import Path
 
-from common.exercises import Exercise, Wrong, WrongAnswer, choice, expect_causes
+import numpy as np
+
+from common.exercises import Exercise, Wrong, WrongAnswer, choice, expect_causes, word
 
 SETUP = """
 import hashlib
@@ -48,7 +50,7 @@ _WHY = {
 def check_first_to_run(answer):
     if not isinstance(answer, dict) or set(answer) != set(_FIRST):
         raise Wrong("Answer with the dictionary of the cell, its keys unchanged.")
-    given = {change: str(answer[change]).strip().lower() for change in answer}
+    given = {change: word(answer[change]) for change in answer}
     for stage in given.values():
         if stage not in (*_STAGES, "none"):
             raise Wrong(f'{stage!r} is no stage: take one of {_STAGES} or "none".')
@@ -103,7 +105,7 @@ _TEST = ["a GREAT film", "It's fun!", "It's fun!", "Long and dull."]
 
 def check_leaks(leaks):
     got = leaks(list(_TRAIN), list(_TEST))
-    if not isinstance(got, (list, tuple, set)):
+    if not isinstance(got, (list, tuple, set, np.ndarray)):
         raise Wrong("Return the positions of the training texts, as a list.")
     got = sorted(got)
     if got == [0, 3]:
@@ -410,6 +412,7 @@ def leaks(train_texts, test_texts):
                 ("return [0, 4]", "in the same order"),
             )
         ),
+        right=("import numpy as np\nleaks = lambda train, test: np.array([0, 3])",),
     ),
     Exercise(
         id="29.4",

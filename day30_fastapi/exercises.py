@@ -51,6 +51,7 @@ def check_slow_requests(answer):
             500: "Give a number of requests, not milliseconds.",
         },
         rtol=9e-3,
+        digits=3,
         otherwise="The stalled request takes 1.001 s. The next one arrives 5 ms later "
         "and adds 1 ms: its latency is 4 ms less, and so on. How often until 0.5 s?",
     )

@@ -1,6 +1,9 @@
 """Every exercise's blank waits, every known mistake is named, every solution passes."""
 
+import decimal
+import fractions
 import json
+import linecache
 import os
 import signal
 import subprocess
@@ -23,10 +26,15 @@ ALL = [
 
 
 def answer_from(day, exercise, code):
-    """Run code after the day's SETUP; return what the notebook hands to check."""
+    """Run code after the day's SETUP; return what the notebook hands to check.
+
+    As in a notebook, Python can find the source of the functions that it defines.
+    """
     namespace = {}
     exec(getattr(exercises.load(day), "SETUP", ""), namespace)
-    exec(code, namespace)
+    name = f"<cell {len(linecache.cache)}>"
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+    exec(compile(code, name, "exec"), namespace)
     return eval(exercise.answer or exercise.name, namespace)
 
 
@@ -40,6 +48,74 @@ def test_blank_waits(day, exercise):
 def test_solution_passes(day, exercise):
     verdict = judge(exercise, answer_from(day, exercise, exercise.solution))
     assert verdict.status == "passed", verdict.message
+
+
+@pytest.mark.parametrize(("day", "exercise"), ALL)
+def test_whatever_is_right_passes(day, exercise):
+    """What the day lists as right, and the solution in every dress that it can have."""
+    for code in exercise.right:
+        verdict = judge(exercise, answer_from(day, exercise, code))
+        assert verdict.status == "passed", (code, verdict.message)
+    if exercise.answer is not None:
+        return  # it holds more than the learner's answer
+    answer = answer_from(day, exercise, exercise.solution)
+    for form in dresses(answer):
+        verdict = judge(exercise, form)
+        assert verdict.status == "passed", (form, verdict.message)
+
+
+def dresses(answer):
+    """Yield a right answer as other people would write it down."""
+    if isinstance(answer, str):
+        yield from (f"({answer})", f"{answer})", f"{answer}.", f" {answer.upper()} ")
+        yield from ([answer], (answer,), np.array(answer))
+    elif isinstance(answer, bool):
+        yield np.bool_(answer)
+    elif isinstance(answer, (int, float, np.number)):
+        number = float(answer)
+        yield from (number, str(number), np.float32(number), f"{number:.3g}")
+        yield from (f"{number:.6g}".replace(".", ","), float(f"{number:.3g}"))
+        yield from (np.array(number), np.array([[number]]), [number], (number,))
+    elif isinstance(answer, dict):
+        letters = {f" {key.lower()}" if len(key) == 1 else key for key in answer}
+        for form in ("{}", " {}", '"{}"', "({})"):
+            values = [form.format(value.upper()) for value in answer.values()]
+            yield dict(zip(answer, values, strict=True))
+        yield dict(
+            zip(sorted(letters), [answer[k] for k in sorted(answer)], strict=True)
+        )
+    elif isinstance(answer, (set, tuple, list)) and not any(map(callable, answer)):
+        yield from (list(answer), tuple(answer), np.array(list(answer)))
+    elif isinstance(answer, (tuple, list)):
+        yield from (list(answer), tuple(answer))
+    elif callable(answer):
+        for change in (as_lists, as_float32, with_an_axis):
+            yield redressed(answer, change)
+
+
+def redressed(function, change):
+    """Return a function whose results are changed, a pair's parts one by one."""
+
+    def other(*args, **kwargs):
+        got = function(*args, **kwargs)
+        return tuple(map(change, got)) if isinstance(got, tuple) else change(got)
+
+    return other
+
+
+def as_lists(got):
+    return got.tolist() if isinstance(got, (np.ndarray, np.number)) else got
+
+
+def as_float32(got):
+    floats = isinstance(got, (np.ndarray, np.number)) and got.dtype.kind == "f"
+    return got.astype("float32") if floats else got
+
+
+def with_an_axis(got):
+    """Keep the dimension of a sum; what has two or more axes of its own stays."""
+    summed = isinstance(got, np.ndarray) and got.ndim == 1
+    return got[None] if summed else got
 
 
 @pytest.mark.parametrize(("day", "exercise"), ALL)
@@ -70,6 +146,9 @@ def test_ids_are_unique():
 # --- The machinery ---------------------------------------------------------------
 
 
+BLANK = ...
+
+
 def make(check):
     return Exercise("0.1", "t", "a", check, ("h1", "h2"), "a = 1", ())
 
@@ -96,6 +175,29 @@ def test_a_function_that_returns_or_uses_the_blank_is_blank():
     assert judge(exercise, lambda x: (x, ...)).status == "blank"
     assert judge(exercise, lambda x: x + ...).status == "blank"
     assert judge(exercise, lambda x: np.exp(...)).status == "blank"
+    assert judge(exercise, lambda x: {"a": x + BLANK}).status == "blank"
+    unknown = {}
+    exec("def function(x):\n    return x * ...", unknown)
+    assert judge(exercise, unknown["function"]).status == "blank"
+
+
+def test_an_ellipsis_in_code_that_was_filled_in_is_not_a_blank():
+    exercise = make(lambda function: function(np.ones((2, 3, 4))))
+    for slip in (
+        lambda p: p[..., 0, ...],
+        lambda p: p.reshape(..., 4),
+        lambda p: np.sum(p[:, :, :, ..., :], axis=0),
+    ):
+        verdict = judge(exercise, slip)
+        assert "stopped with" in verdict.message
+    unknown = {}
+    exec("def function(p):\n    return p[..., 0, ...]", unknown)
+    assert "IndexError" in judge(exercise, unknown["function"]).message
+    half = {}
+    code = "def function(p):\n    q = ...\n    return p[..., 0] + q"
+    linecache.cache["<half>"] = (len(code), None, code.splitlines(True), "<half>")
+    exec(compile(code, "<half>", "exec"), half)
+    assert judge(exercise, half["function"]).status == "blank"
 
 
 def test_an_error_of_the_learner_is_told_not_raised():
@@ -117,6 +219,80 @@ def test_expect_close_explains_shape_nan_and_known_mistakes():
     assert "return statement" in message(None)
     assert "array of numbers" in message("text")
     assert "at (1, 2) is 5" in message([[1, 1, 1], [1, 1, 5]])
+
+
+def test_expect_close_takes_any_float_type_and_a_kept_axis():
+    want = np.linspace(0, 1, 5)
+    for got in (
+        want.astype("float16"),
+        want[None],
+        want[:, None],
+        list(want),
+        tuple(map(str, want)),
+    ):
+        exercises.expect_close(got, want, "the mean")
+    exercises.expect_close(np.array([[7.0]]), 7, "the sum")
+    for got in (want[:4], want[None, :4], want.reshape(5, 1) @ want.reshape(1, 5)):
+        with pytest.raises(Wrong, match="it should be"):
+            exercises.expect_close(got, want, "the mean")
+    with pytest.raises(Wrong, match="has shape"):
+        exercises.expect_close(np.ones((3, 1)), np.ones((1, 3)), "a transposed row")
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        (7, 7.0),
+        ("7", 7.0),
+        (" 7.50 ", 7.5),
+        ("7,5", 7.5),
+        ("1,048,576", 1048576.0),
+        ("1_000", 1000.0),
+        ("96 %", 0.96),
+        ("−2", -2.0),
+        ("75×", 75.0),
+        (np.float16(0.5), 0.5),
+        ([[3]], 3.0),
+        ({3}, 3.0),
+        (fractions.Fraction(1, 4), 0.25),
+        (decimal.Decimal("0.1"), 0.1),
+    ],
+)
+def test_a_number_is_read_in_any_dress(answer, number):
+    assert exercises.number(answer) == number
+
+
+@pytest.mark.parametrize("answer", ["many", "", [1, 2], None, True, {}, 1j, object()])
+def test_what_is_no_number_is_refused(answer):
+    with pytest.raises(Wrong, match="A number is asked for"):
+        exercises.number(answer)
+    with pytest.raises(Wrong, match=r"^A degree is a whole number\.$"):
+        exercises.whole_number(answer, "A degree")
+
+
+def test_a_number_is_right_when_it_is_rounded_right():
+    def verdict(given, **more):
+        try:
+            exercises.expect_number(given, 75.2097, {75.71: "cancels", 60: "x"}, **more)
+        except Wrong as wrong:
+            return str(wrong)
+
+    assert [verdict(one) for one in (75, 75.2, 75.21, 75.2097, "75")] == [None] * 5
+    assert verdict(75.7) == "cancels" and verdict(76) == "cancels"
+    for given in (74, 75.3, 75.4, 80, 0, -75, float("nan"), float("inf")):
+        assert verdict(given) == "The number is not right."
+    assert verdict(80, digits=1) is None
+    assert verdict(75, digits=3) == "The number is not right."
+
+
+@pytest.mark.parametrize("answer", ["b", "B", "(b)", "b)", "b.", " 'b' ", ["b"], {"b"}])
+def test_a_letter_is_read_in_any_dress(answer):
+    check = exercises.choice("b", "yes", {"a": "no", "learning_rate": "no"})
+    assert check(answer) == "yes"
+    with pytest.raises(Wrong, match=r"^no$"):
+        check("Learning-rate")
+    with pytest.raises(Wrong, match="Answer with one of"):
+        check("bb")
 
 
 def test_start_prints_and_remembers(capsys, tmp_path, monkeypatch):
