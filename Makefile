@@ -38,7 +38,7 @@ lab: setup ## open JupyterLab on the README and Day 1 (PORT=, IP=, DAY=)
 	  $(if $(DAY),--day "$(DAY)")
 
 test: setup ## run the tests, and every notebook end to end, in the smoke budget
-	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) -m "not without_network" tests $(NOTEBOOKS)
+	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) -m "not without_network and not twice" tests $(NOTEBOOKS)
 
 test-all: setup-tests lint ## the same and style; every notebook also offline, on JAX, on PyTorch
 	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $(NOTEBOOKS)

@@ -42,7 +42,7 @@ def start(release: str) -> None:
         install_missing(settings["course"]["colab_packages"])
         if fetched_without_release():
             print(f"There is no release {release}: this is the course's newest state.")
-    bind_common()
+    bind("common")
     from common import quiet, surroundings
 
     if notice := surroundings.settle():
@@ -87,21 +87,26 @@ def fetched_without_release() -> bool:
     return head.read_text(encoding="utf-8").startswith("ref:")
 
 
-def bind_common() -> None:
-    """Import `common` from this course, and put the course's root on the path, last.
+def bind(*names: str) -> None:
+    """Import packages of this course by their place, and put its root on the path last.
 
-    Last, since a learner may keep a `random.py` or a `queue.py` in the root, where
-    JupyterLab's file browser opens. And bound by its place: another package called
-    `common` may stand earlier on the path, or be imported already.
+    Last, since learners keep a `random.py` or a `keras.py` in the root, where
+    JupyterLab's file browser opens. And by their place, since another package called
+    `common` or `tools` may stand earlier on the path, or be imported already.
+
+    Args:
+        names: of packages in the root, for example "common".
     """
     if str(ROOT) not in sys.path:
         sys.path.append(str(ROOT))
-    place = ROOT / "common" / "__init__.py"
-    known = getattr(sys.modules.get("common"), "__file__", None)
-    if known and Path(known).resolve() == place:
-        return
-    for name in [n for n in sys.modules if n == "common" or n.startswith("common.")]:
-        del sys.modules[name]
-    spec = importlib.util.spec_from_file_location("common", place)
-    sys.modules["common"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["common"])
+    for name in names:
+        place = ROOT / name / "__init__.py"
+        known = getattr(sys.modules.get(name), "__file__", None)
+        if known and Path(known).resolve() == place:
+            continue
+        for module in list(sys.modules):
+            if module.split(".")[0] == name:
+                del sys.modules[module]
+        spec = importlib.util.spec_from_file_location(name, place)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])

@@ -1,10 +1,10 @@
-"""What a user has set elsewhere for Matplotlib and Keras, settled for a lesson.
+"""What a user has set elsewhere, settled for a lesson: Matplotlib, Keras, a proxy.
 
 `MPLBACKEND` in a shell makes every figure of a notebook vanish, without a word; a
 `keras.json` of another project changes the image format or the float type, or names a
-backend that is not installed. A lesson is the same for everybody, so `settle` sets
-such settings aside, in this process and those that it starts, and says which. No
-file of the user's is changed.
+backend that is not installed; a proxy is asked for servers on this very machine. A
+lesson is the same for everybody, so `settle` sets such settings aside, in this process
+and those that it starts, and says which. No file of the user's is changed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 INLINE = "module://matplotlib_inline.backend_inline"
 _DRAWN_IN_NOTEBOOKS = {
@@ -47,12 +49,28 @@ def settle() -> str:
     Raises:
         RuntimeError: see `choose_backend` and `keras_json`.
     """
+    spare_loopback()
     aside = [*settle_backend_of_matplotlib(), *choose_backend()]
     path, found = keras_json()
     others = [f"{name} {found[name]}" for name in KERAS if _differs(found, name)]
     if others:
         aside.append(f"{' and '.join(others)} of {_short(path)}")
     return f"Set aside in this notebook: {'; '.join(aside)}." if aside else ""
+
+
+def spare_loopback() -> None:
+    """Have every client here, and in programs started from here, ask no proxy for
+    this machine itself.
+
+    A user's `NO_PROXY=localhost` does not help where a server's address is
+    127.0.0.1; a proxy's refusal would look like a server that does not start.
+    """
+    for name in ("NO_PROXY", "no_proxy"):
+        set_by_user = os.environ.get(name, os.environ.get("no_proxy", ""))
+        hosts = [host.strip() for host in set_by_user.split(",") if host.strip()]
+        if "*" not in hosts:
+            more = [host for host in _LOOPBACK if host not in hosts]
+            os.environ[name] = ",".join(hosts + more)
 
 
 def settle_backend_of_matplotlib() -> list[str]:

@@ -16,6 +16,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from common import surroundings
+
 ROOT = Path(__file__).resolve().parent.parent
 OF_THE_SESSION = "COURSE_TEST_SESSION"
 
@@ -27,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell's background job ignores Ctrl-C, and so would all that tests start
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    surroundings.spare_loopback()
     if not hasattr(config, "workerinput"):
         os.environ[OF_THE_SESSION] = tempfile.mkdtemp(prefix="forty-days-")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")

@@ -109,6 +109,15 @@ def surroundings(home: Path, **more: str) -> dict[str, str]:
     }
 
 
+def with_course(code: str) -> str:
+    """Return code for `python -c` that can import `common`, and still `random`.
+
+    Not by PYTHONPATH: a learner's files in the course's root would come first.
+    """
+    place = str(ROOT / "common" / "notebook.py")
+    return f'import runpy; runpy.run_path({place!r})["bind"]("common")\n{code}'
+
+
 def clear_outputs(path: Path) -> None:
     """Remove a notebook's stored outputs, so that what is seen later was run."""
     notebook = nbformat.read(path, as_version=4)
@@ -155,16 +164,17 @@ def run_notebook(
     *,
     before: tuple[str, ...] = (),
     probe: str = "",
+    twice: bool = False,
     seconds: int = 600,
 ) -> tuple[subprocess.CompletedProcess[str], nbformat.NotebookNode]:
     """Run a notebook in place with another interpreter; return how it ended and it.
 
     `before` is a command that the interpreter is started through, `probe` is code
-    that is run as one more cell after the last one.
+    that is run as one more cell after the last one, `twice` runs it as learners do.
     """
     runner = Path(__file__).with_name("run_notebook.py")
     finished = subprocess.run(
-        [*before, python, runner, notebook, "--probe", probe],
+        [*before, python, runner, notebook, "--probe", probe, *["--twice"] * twice],
         cwd=notebook.parent,
         env=env,
         stdin=subprocess.DEVNULL,

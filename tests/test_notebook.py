@@ -50,12 +50,12 @@ def test_the_course_is_imported_by_its_place(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     for name in ("common", "common.part", "common.plots"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    notebook.bind_common()
+    notebook.bind("common")
     assert sys.modules["common"].ROOT == ROOT
     assert "common.part" not in sys.modules and "common.plots" not in sys.modules
     assert sys.path[-1] == str(ROOT) and sys.path.count(str(ROOT)) == 1
     bound = sys.modules["common"]
-    notebook.bind_common()
+    notebook.bind("common")
     assert sys.modules["common"] is bound
     assert sys.path.count(str(ROOT)) == 1
     for name, module in kept.items():

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import types
+import urllib.request
 
 import matplotlib
 import pytest
@@ -162,3 +163,34 @@ def test_a_matplotlibrc_does_not_reach_the_courses_figures():
     with matplotlib.rc_context():
         plots.use_style()
         assert dict(matplotlib.rcParams) == first
+
+
+@pytest.mark.parametrize("already", ["", "localhost", "intra.example, localhost"])
+def test_no_proxy_is_asked_for_this_machine(keras_home, monkeypatch, already):
+    import httpx
+    import requests
+
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", already)
+    monkeypatch.setenv("no_proxy", already)
+    assert surroundings.settle() == surroundings.settle() == ""
+    client = httpx.Client()
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        url = f"http://{host}:8000/ready"
+        transport = client._transport_for_url(httpx.URL(url))
+        assert transport is client._transport, f"{host} goes through the proxy"
+        assert not requests.utils.get_environ_proxies(url)
+        assert urllib.request.proxy_bypass_environment(f"{host}:8000")
+    outside = client._transport_for_url(httpx.URL("http://example.org"))
+    assert outside is not client._transport, "the user's proxy is lost"
+    for host in filter(None, already.split(", ")):
+        assert host in os.environ["NO_PROXY"].split(",")
+
+
+def test_a_user_without_proxies_anywhere_stays_so(keras_home, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("no_proxy", "*")
+    surroundings.settle()
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "*"

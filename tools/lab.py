@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import platform
+import runpy
 import signal
 import socket
 import sys
@@ -24,7 +25,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
 from tools.run_day import DayError, find_day  # noqa: E402
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import lzma
+import runpy
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common")
 
-from common.datasets import ladder
-from common.datasets.images import CIFAR10, FASHION_MNIST, MNIST
-from common.datasets.texts import IMDB, IMDB_RAW, climb_quietly
+from common.datasets import ladder  # noqa: E402
+from common.datasets.images import CIFAR10, FASHION_MNIST, MNIST  # noqa: E402
+from common.datasets.texts import IMDB, IMDB_RAW, climb_quietly  # noqa: E402
 
 RECIPES = (MNIST, FASHION_MNIST, CIFAR10, IMDB)
 OPTIONAL = (IMDB_RAW,)

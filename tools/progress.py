@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import runpy
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
 from common import course_home  # noqa: E402
 from tools.course import Course, CourseError, Day, load_course  # noqa: E402

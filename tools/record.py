@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import json
 import os
+import runpy
 import shutil
 import signal
 import socket
@@ -33,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
