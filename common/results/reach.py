@@ -20,6 +20,7 @@ CARRIERS = {
     "common.plots": "draws",
     "common.diagrams": "draws",
     "common.packages": "installs what requirements.txt pins",
+    "common.program": "starts programs",
     "common.datasets.ladder": "hands on bytes of the SHA-256 that a recipe asks for",
     "common.datasets.download": "fetches them",
 }
