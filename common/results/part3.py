@@ -41,8 +41,18 @@ METRICS: dict[str, Metric] = {
     "unseen_texts_accuracy": Metric(
         "Test accuracy on texts that stand in no other split"
     ),
+    "test_accuracy_standard_error": Metric(
+        "Standard error of the test accuracy, by the number of test reviews",
+        lower_is_better=True,
+    ),
+    "paired_standard_error": Metric(
+        "Standard error of network minus TF-IDF with bigrams, over test reviews",
+        lower_is_better=True,
+    ),
     **{
-        f"slice_{name}_accuracy": Metric(f"Test accuracy, the quarter with {words}")
+        f"slice_{name}_accuracy": Metric(
+            f"Validation accuracy, the quarter with {words}"
+        )
         for name, words in _SLICES.items()
     },
     "raw_calibration_error": Metric(
