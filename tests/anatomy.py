@@ -16,7 +16,7 @@ import drawings
 from nbformat import NotebookNode
 
 from common import results
-from tools import notebooks, progress, stamp
+from tools import notebooks, progress, recording, stamp
 from tools.course import Course, Day
 
 MAX_COLUMNS = 88
@@ -299,6 +299,15 @@ def record_is_the_notebooks(day: DayFolder) -> Iterator[str]:
             yield f"{name} of results.json is not what the notebook's output shows"
 
 
+def quick_run_fits_a_laptop(day: DayFolder) -> Iterator[str]:
+    for one in results.load(day.path)["records"]:
+        if one["budget"] == "quick":
+            if one["seconds"] > recording.LIMIT_SECONDS:
+                yield f"the quick run took {results.format_duration(one['seconds'])}"
+            if (held := one.get("memory_bytes", 0)) >= recording.LIMIT_BYTES:
+                yield f"the quick run held {results.format_memory(held)} in memory"
+
+
 def exercises_are_announced(day: DayFolder) -> Iterator[str]:
     path = day.path / "exercises.py"
     ids = progress.exercise_ids(path) if path.is_file() else []
@@ -332,6 +341,7 @@ CHECKS: tuple[Rule, ...] = (
     drawings_change_nothing,
     links_are_unbroken,
     record_is_the_notebooks,
+    quick_run_fits_a_laptop,
     exercises_are_announced,
 )
 

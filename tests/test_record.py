@@ -11,10 +11,11 @@ from pathlib import Path
 
 import miniature
 import pytest
+import support
 from nbformat.v4 import new_code_cell, new_output
 
 from common import ROOT, results
-from tools import notebooks, record, stamp
+from tools import notebooks, record, recorded_run, recording, stamp
 from tools.course import load_course
 
 DATA, WORK, RECORD = 4, 8, 10
@@ -185,7 +186,7 @@ def test_a_figure_without_a_picture_is_refused(untouched):
 
 def test_a_dead_kernel_is_one_sentence(untouched):
     said = untouched({WORK: "import os\nos._exit(1)"})
-    assert "Cell 9 (import os): the kernel was stopped or died." in said
+    assert "Cell 9 (import os): the kernel died." in said
     assert "Traceback" not in said
 
 
@@ -243,7 +244,7 @@ def test_a_disk_that_fills_up_leaves_everything_as_it_was(recorded, monkeypatch)
     monkeypatch.setattr(Path, "write_bytes", full_disk)
     files = {recorded / name: b"new" for name in list(before)[:3]}
     with pytest.raises(OSError, match="No space"):
-        record._write_all(files)
+        recording._write_all(files)
     assert miniature.snapshot(recorded) == before
 
 
@@ -293,8 +294,11 @@ def test_a_figure_that_is_drawn_no_more_is_removed(recorded, capsys):
 
 
 def test_the_same_figures_once_more_are_no_error(recorded, capsys, monkeypatch):
-    run_really = record.run
-    monkeypatch.setattr(record, "run", lambda *args: (run_really(*args)[0], 1.0))
+    run_really = recording.run
+    same = {"seconds": 1.0, "memory_bytes": 1}
+    monkeypatch.setattr(
+        recording, "run", lambda *args: run_really(*args)._replace(**same)
+    )
     for _ in range(2):
         assert run(recorded, "full", capsys)[0] == 0
 
@@ -400,6 +404,163 @@ def test_artifacts_that_cannot_be_kept_lose_no_record(tmp_path, capsys):
     assert results.load(tmp_path / miniature.DAY)["records"]
 
 
+# --- A queue of days -----------------------------------------------------------------
+
+
+def add_day(root: Path, folder: str, changed: dict[int, str] | None = None) -> None:
+    """Give the miniature another day, the first one's notebook with some cells new."""
+    notebook = notebooks.read(results.notebook_path(root / miniature.DAY))
+    for place, source in (changed or {}).items():
+        notebook.cells[place].source = source
+    shutil.copytree(root / miniature.DAY, root / folder)
+    (root / folder / f"{miniature.DAY}.ipynb").unlink()
+    (root / folder / "results.json").unlink(missing_ok=True)
+    path = results.notebook_path(root / folder)
+    path.write_text(notebooks.dump(notebook), encoding="utf-8")
+    miniature.restamp(root)
+
+
+TWO, THREE = "day02_activations", "day03_losses_optimizers"
+
+
+@pytest.fixture
+def three_days(recorded):
+    """Day 1 is recorded in full, Day 2 fails, Day 3 waits for its first record."""
+    add_day(recorded, TWO, {WORK: "1 / 0"})
+    add_day(recorded, THREE)
+    return recorded
+
+
+def table(said: str) -> dict[str, str]:
+    """The queue's table: the words of each day and budget."""
+    lines = said[said.rindex("\nday ") :].strip().splitlines()[1:]
+    rows = [re.split(r"  +", line) for line in lines]
+    return {f"{row[0]} {row[1]}": " | ".join(row[2:]) for row in rows}
+
+
+def test_a_queue_skips_what_is_current_and_goes_on_after_a_failure(three_days, capsys):
+    before = (three_days / miniature.DAY / "results.json").read_bytes()
+    status = record.main(["--days", "1 2 3", "--budget", "full"], three_days)
+    said = capsys.readouterr()
+    rows = table(said.out)
+    assert status == 1
+    assert rows[f"{miniature.DAY} full"] == "current, skipped"
+    assert rows[f"{TWO} full"].startswith("failed: Cell 9 (1 / 0) failed: ZeroDiv")
+    assert re.match(r"\d+ s \| \d\.\d GB \| recorded", rows[f"{THREE} full"])
+    assert "nothing was changed" in said.err
+    assert (three_days / miniature.DAY / "results.json").read_bytes() == before
+    (one,) = results.load(three_days / THREE)["records"]
+    assert 20e6 < one["memory_bytes"] < 4e9
+    assert stamp.stamped(load_course(three_days)) == ({}, [])
+
+
+def test_a_queue_of_what_is_stale_finds_it_itself(recorded, capsys):
+    add_day(recorded, THREE)
+    edit(recorded / "common" / "helper.py", "return 2", "return 2.001")
+    miniature.restamp(recorded)
+    assert record.main(["--stale", "--budget", "quick full"], recorded) == 0
+    rows = table(capsys.readouterr().out)
+    days, budgets = (miniature.DAY, THREE), ("quick", "full")
+    assert list(rows) == [f"{day} {budget}" for day in days for budget in budgets]
+    assert all("recorded" in words for words in rows.values())
+    assert "below target" in rows[f"{miniature.DAY} full"]
+    assert "below target" not in rows[f"{miniature.DAY} quick"], "targets are for full"
+    assert record.main(["--stale"], recorded) == 0
+    assert set(table(capsys.readouterr().out).values()) == {"current, skipped"}
+
+
+def test_a_day_that_is_asked_for_alone_is_recorded_again(recorded, capsys):
+    assert run(recorded, "full", capsys)[0] == 0
+    (one,) = results.load(recorded / miniature.DAY)["records"]
+    assert "memory_bytes" in one
+
+
+def test_a_day_that_does_not_exist_yet_fails_alone(recorded, capsys):
+    assert record.main(["--days", "2 1"], recorded) == 1
+    rows = table(capsys.readouterr().out)
+    assert rows[f"{TWO} full"] == f"failed: {TWO} does not exist yet."
+    assert rows[f"{miniature.DAY} full"] == "current, skipped"
+    assert record.main(["--days", "1 99"], recorded) == 1
+    assert "no day '99'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals to send")
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_a_queue_can_be_stopped_and_called_again(recorded, told):
+    add_day(recorded, TWO, {WORK: "import time\ntime.sleep(60)"})
+    add_day(recorded, THREE)
+    queue = [sys.executable, "-c", RUN_MAIN, str(ROOT), str(recorded), "--stale"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    first = subprocess.Popen(queue, start_new_session=True, **pipes)
+    said = ""
+    for line in first.stdout:
+        said += line
+        if line.startswith("  [  7/12]"):
+            break
+    time.sleep(0.3)
+    first.send_signal(told)
+    rest, complaint = first.communicate(timeout=60)
+    assert first.returncode == 130, said + rest + complaint
+    assert "Traceback" not in complaint
+    assert table(said + rest) == {
+        f"{miniature.DAY} full": "current, skipped",
+        f"{TWO} full": "stopped",
+        f"{THREE} full": "not begun",
+    }
+    assert not (recorded / TWO / "results.json").exists()
+    edit(results.notebook_path(recorded / TWO), "time.sleep(60)", "accuracies=[0.9]")
+    again = subprocess.run(queue, **pipes)
+    rows = table(again.stdout)
+    assert again.returncode == 0, again.stderr
+    assert "recorded" in rows[f"{TWO} full"]
+    assert "recorded" in rows[f"{THREE} full"]
+
+
+def test_any_interpreter_records_in_a_git_worktree(tmp_path):
+    """Started by its path from anywhere, with nothing of a .venv in the environment."""
+    main, tree = tmp_path / "main", tmp_path / "tree"
+    main.mkdir()
+    work = (
+        "import os, shutil\ndrawn = os.environ.get('MPLBACKEND')\n"
+        "found = shutil.which('jupyter')"
+    )
+    check = "\nassert drawn != 'Agg' and found == %r, found\naccuracies = [0.9]"
+    beside = shutil.which("jupyter", path=Path(sys.executable).parent)
+    miniature.build(main, {WORK: work + check % beside})
+    shutil.copytree(ROOT / "tools", main / "tools")
+    env = support.surroundings(tmp_path / "home", PATH=os.defpath, MPLBACKEND="Agg")
+    author = ("-c", "user.name=A Test", "-c", "user.email=test@example.org")
+    for command in (
+        ("init", "--quiet"),
+        ("add", "--all"),
+        (*author, "commit", "--quiet", "--message=The course"),
+        ("worktree", "add", "--quiet", str(tree)),
+    ):
+        subprocess.run(["git", *command], cwd=main, env=env, check=True)
+    ran = subprocess.run(
+        [sys.executable, tree / "tools" / "record.py", "1", "quick"],
+        cwd=tmp_path,
+        env=env | {"PYTHONPATH": str(tmp_path / "another project")},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert results.load(tree / miniature.DAY)["records"]
+    assert not (main / miniature.DAY / "results.json").exists()
+
+
+def test_memory_counts_what_the_notebook_starts():
+    """A server of 300 MB beside a kernel that holds less."""
+    hold = "block = b'1' * 300_000_000; print(); import time; time.sleep(30)"
+    with recorded_run.memory_of_children(every=0.05) as found:
+        held = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
+        held.stdout.readline()
+        time.sleep(0.5)
+        held.kill()
+        held.wait()
+    assert max(found) > 300e6
+
+
 # --- Outputs -------------------------------------------------------------------------
 
 
@@ -471,5 +632,5 @@ def test_errors_and_widgets_are_found():
 
 
 def test_the_record_names_its_kernels_python():
-    manager = record._kernel_of_this_python()
+    manager = recorded_run.kernel_of_this_python()
     assert manager.kernel_spec.argv[0] == sys.executable
