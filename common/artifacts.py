@@ -11,54 +11,31 @@ takes the place of a full one. No day has to follow another: where nothing was s
 from __future__ import annotations
 
 import atexit
-import contextlib
-import json
-import os
-import platform
 import re
 import shutil
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from common import artifact_folders as folders
 from common import course_home
 
 BUDGETS = ("full", "quick", "smoke", "small")
 """From best to least; "small" is what `require` builds on the spot."""
 
-_CARD = "made.json"
-_STAND_IN = "-stand-in"
-_PART, _ASIDE = ".part-", ".aside-"  # being written; moved out of the way
 _NAME = re.compile(r"[a-z0-9_]+")
-_OLD = 24 * 3600  # seconds after which nobody is still writing a leftover folder
 
 # Built where the course home cannot be written; gone when Python ends.
 _of_this_session: dict[str, Path] = {}
 
 
-class ArtifactError(RuntimeError):
-    """An artifact cannot be saved or is not there; one sentence says why."""
+ArtifactError = folders.ArtifactError
 
 
-@dataclass(frozen=True)
-class _Made:
-    """A whole artifact, and what its card says of it."""
-
-    folder: Path
-    budget: str
-    stand_in: bool
-    date: str
-    day: str | None
-
-    @property
-    def rank(self) -> tuple[bool, int]:
-        """Less is better: real data before stand-ins, then the larger budget."""
-        return self.stand_in, BUDGETS.index(self.budget)
+def _rank(one: folders.Kept) -> tuple[bool, int]:
+    """Less is better: real data before stand-ins, then the larger budget."""
+    return one.stand_in, BUDGETS.index(one.budget)
 
 
 def save(
@@ -99,8 +76,8 @@ def save(
         )
     place = _place(name)
     try:
-        return _put(place, name, write, stand_in, budget)
-    except _NotWritable as problem:
+        return folders.put(place, name, write, stand_in, budget)
+    except folders.NotWritable as problem:
         raise ArtifactError(
             f"{name} was not saved, the folder of your own files cannot be written "
             f"({problem}): set COURSE_HOME to a folder that can be, and start again."
@@ -129,11 +106,11 @@ def require(name: str, build: Callable[[Path], bool | None] | None = None) -> Pa
     """
     _check_name(name)
     place = _place(name)
-    found = _found(place)
+    found = folders.found(place, BUDGETS)
     if not found and name in _of_this_session:
-        found = _found(_of_this_session[name])
+        found = folders.found(_of_this_session[name], BUDGETS)
     if found:
-        best = min(found, key=lambda made: made.rank)
+        best = min(found, key=_rank)
         print(f"{name}: {_described(best)}.")
         return best.folder
     if build is None:
@@ -142,17 +119,17 @@ def require(name: str, build: Callable[[Path], bool | None] | None = None) -> Pa
         )
     kept = ""
     try:
-        folder = _put(place, name, build, None, "small")
-    except _NotWritable as problem:
+        folder = folders.put(place, name, build, None, "small")
+    except folders.NotWritable as problem:
         place = Path(tempfile.mkdtemp(prefix="forty-days-"))
         atexit.register(shutil.rmtree, place, ignore_errors=True)
-        folder = _put(place, name, build, None, "small")
+        folder = folders.put(place, name, build, None, "small")
         _of_this_session[name] = place
         kept = (
             "; the folder of your own files cannot be written "
             f"({problem}), so it lasts for this session only"
         )
-    data = " from stand-in data" if folder.name.endswith(_STAND_IN) else ""
+    data = " from stand-in data" if folder.name.endswith(folders.STAND_IN) else ""
     print(
         f"{name}: none was saved before, so a small one was built on the spot{data}"
         f"{kept}."
@@ -172,180 +149,10 @@ def _place(name: str) -> Path:
     return course_home() / "artifacts" / name
 
 
-def _described(made: _Made) -> str:
+def _described(made: folders.Kept) -> str:
     """Say which one it is, without a path: notebooks keep what they print."""
     by = f"that {made.day} saved" if made.day else "that was saved"
     data = ", from stand-in data" if made.stand_in else ""
     if made.budget == "small":
         return f"the small one {by}{data} ({made.date})"
     return f"the one {by}{data} ({made.budget} budget, {made.date})"
-
-
-# ------------------------------------------------------------------------- reading
-
-
-def _found(place: Path) -> list[_Made]:
-    """Every whole artifact in `place`."""
-    found: list[_Made] = []
-    for _ in range(50):
-        _bring_back(place)
-        found = _seen(place) or found
-        if _at_rest(place) or (found and not any(_hidden(place, _ASIDE))):
-            break
-        time.sleep(0.02)  # one is perhaps being exchanged at this moment
-    return found
-
-
-def _seen(place: Path) -> list[_Made]:
-    """What one look at `place` finds: nothing between the renames of an exchange."""
-    found = []
-    for stand_in in (False, True):
-        for budget in BUDGETS:
-            folder = place / _slot(budget, stand_in)
-            card = _read_card(folder)
-            if card is not None:
-                found.append(_Made(folder, budget, stand_in, *card))
-    return found
-
-
-def _at_rest(place: Path) -> bool:
-    """Whether nothing was renamed in `place` for a while, or it does not exist."""
-    try:
-        return time.time() - place.stat().st_mtime > 0.2
-    except OSError:
-        return True
-
-
-def _slot(budget: str, stand_in: bool) -> str:
-    return budget + _STAND_IN if stand_in else budget
-
-
-def _read_card(folder: Path) -> tuple[str, str | None] | None:
-    """The date and the day on a folder's card, or None if it has no readable one."""
-    try:
-        card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-        made, day = date.fromisoformat(card["date"]).isoformat(), card.get("day")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-    return made, day if isinstance(day, str) else None
-
-
-def _bring_back(place: Path) -> None:
-    """Undo an exchange that was cut off: put back what it had moved aside."""
-    for aside in _hidden(place, _ASIDE):
-        slot = aside.name.removeprefix(_ASIDE).rpartition(".")[0]
-        if not (place / slot).exists():
-            with contextlib.suppress(OSError):  # somebody else was faster
-                aside.rename(place / slot)
-
-
-def _hidden(place: Path, *prefixes: str) -> list[Path]:
-    """The folders in `place` that are being written or were moved aside."""
-    try:
-        return sorted(one for one in place.iterdir() if one.name.startswith(prefixes))
-    except OSError:
-        return []
-
-
-# ------------------------------------------------------------------------- writing
-
-
-class _NotWritable(Exception):
-    """The place for artifacts cannot be written; says why in a few words."""
-
-
-@contextlib.contextmanager
-def _place_matters() -> Iterator[None]:
-    """What the operating system refuses in here is the place's fault."""
-    try:
-        yield
-    except OSError as error:
-        raise _NotWritable(error.strerror or type(error).__name__) from None
-
-
-def _put(
-    place: Path,
-    name: str,
-    write: Callable[[Path], Any],
-    stand_in: bool | None,
-    budget: str,
-) -> Path:
-    """Have a folder written beside its place, then let it take that place.
-
-    Args:
-        stand_in: None if `write` tells, by returning True.
-    """
-    with _place_matters():
-        place.mkdir(parents=True, exist_ok=True)
-        _clear_leftovers(place)
-        part = Path(tempfile.mkdtemp(prefix=_PART, dir=place))
-    try:
-        said = write(part)
-        if stand_in is None:
-            stand_in = said is True
-        if (part / _CARD).exists():
-            raise ArtifactError(f"{name} has a file {_CARD}, a name that is taken.")
-        if not any(part.iterdir()):
-            raise ArtifactError(f"{name} was not saved: no file was written for it.")
-        with _place_matters():
-            part.chmod(0o755)  # mkdtemp's is for its owner only; a server reads it
-            _write_card(part, name, stand_in, budget)
-            return _exchange(part, place / _slot(budget, stand_in))
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _write_card(folder: Path, name: str, stand_in: bool, budget: str) -> None:
-    runtime, keras = (sys.modules.get(one) for one in ("common.runtime", "keras"))
-    running = getattr(runtime, "current_day", None) or ""
-    numbered = re.match(r"day(\d+)_", running)
-    versions = {"python": platform.python_version()}
-    if keras is not None:
-        versions["keras"] = keras.__version__
-    card = {
-        "name": name,
-        "budget": budget,
-        "stand_in": stand_in,
-        "date": datetime.now(UTC).date().isoformat(),
-        "day": f"Day {int(numbered[1])}" if numbered else running or None,
-        "versions": versions,
-    }
-    text = json.dumps(card, indent=2) + "\n"
-    (folder / _CARD).write_text(text, encoding="utf-8")
-
-
-def _exchange(part: Path, target: Path) -> Path:
-    """Rename `part` to `target`; a folder that has this name is moved aside first.
-
-    No system renames a folder over a full one. If the program ends between the two
-    renames, `_bring_back` undoes the first.
-    """
-    moved: list[Path] = []
-    own = part.name.removeprefix(_PART)
-    for attempt in range(100):
-        try:
-            part.rename(target)
-            break
-        except OSError as error:
-            problem = error
-        aside = target.with_name(f"{_ASIDE}{target.name}.{own}{attempt}")
-        try:
-            target.rename(aside)
-            moved.append(aside)
-            os.utime(aside)  # its age counts from now
-        except FileNotFoundError:
-            time.sleep(0.01)  # somebody else is exchanging it at this moment
-    else:
-        raise problem
-    for aside in moved:
-        shutil.rmtree(aside, ignore_errors=True)
-    return target
-
-
-def _clear_leftovers(place: Path) -> None:
-    """Remove what programs that were killed long ago have left behind."""
-    _bring_back(place)
-    for path in _hidden(place, _PART, _ASIDE):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _OLD:
-                shutil.rmtree(path, ignore_errors=True)

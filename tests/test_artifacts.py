@@ -65,6 +65,27 @@ def test_what_was_saved_is_found(course_home, capsys):
     )
 
 
+def test_what_comes_out_is_what_went_in_byte_for_byte():
+    """Records rely on it: how folders are exchanged is no part of their code's hash."""
+    files = {
+        "weights.npz": bytes(range(256)) * 400,
+        "deep/er/words.txt": "naïve\r\nend\n\n".encode(),
+        "empty": b"",
+    }
+
+    def write(folder: Path) -> None:
+        for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+
+    artifacts.save(NAME, writer("older"), budget="full")
+    artifacts.save(NAME, write, budget="full")
+    folder = artifacts.require(NAME, not_to_be_called)
+    there = {p for p in folder.rglob("*") if p.is_file() and p.name != "made.json"}
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in there}
+    assert found == files
+
+
 def test_the_card_says_what_was_made():
     folder = artifacts.save(NAME, writer("first"), budget="quick", stand_in=True)
     card = json.loads((folder / "made.json").read_text())

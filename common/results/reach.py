@@ -21,6 +21,7 @@ CARRIERS = {
     "common.diagrams": "draws",
     "common.packages": "installs what requirements.txt pins",
     "common.program": "starts programs",
+    "common.artifact_folders": "keeps folders and hands them on, byte for byte",
     "common.datasets.ladder": "hands on bytes of the SHA-256 that a recipe asks for",
     "common.datasets.download": "fetches them",
 }
@@ -70,7 +71,7 @@ def reached_definitions(
 
     for cell in cells:
         names |= mentioned(cell)
-        open_modules(_imported(cell, "", root))
+        open_modules(imported_modules(cell, "", root))
     grown = True
     while grown:
         grown = False
@@ -89,7 +90,7 @@ def _read_module(
     name: str, root: Path, budget: str, read: Read
 ) -> tuple[list[_Statement], set[str]]:
     """Return a module's top-level statements, and what importing it imports."""
-    source = _module_file(name, root).read_text(encoding="utf-8")
+    source = module_file(name, root).read_text(encoding="utf-8")
     key = name, budget if "budget" in source else ""
     if key not in read:
         read[key] = _parsed_module(source, name, root, budget)
@@ -105,7 +106,7 @@ def _parsed_module(
         if is_docstring(node) or _is_for_type_checkers(node):
             continue
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            imported |= _imported(node, name, root)
+            imported |= imported_modules(node, name, root)
             statements += [
                 _Statement(
                     f"from {getattr(node, 'module', None)} import {alias.name}",
@@ -121,7 +122,7 @@ def _parsed_module(
                     essence(node),
                     frozenset(_bound(node)),
                     frozenset(mentioned(node)),
-                    frozenset(_imported(node, name, root)),
+                    frozenset(imported_modules(node, name, root)),
                 )
             )
     return statements, imported
@@ -161,7 +162,7 @@ def mentioned(tree: ast.AST) -> set[str]:
     return names
 
 
-def _imported(tree: ast.AST, module: str, root: Path) -> set[str]:
+def imported_modules(tree: ast.AST, module: str, root: Path) -> set[str]:
     """Return the modules of common/ that import statements in `tree` load."""
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -177,7 +178,7 @@ def _imported(tree: ast.AST, module: str, root: Path) -> set[str]:
         for end in range(1, len(parts) + 1)
         if parts[0] == "common"
     }
-    return {name for name in parents if _module_file(name, root).is_file()}
+    return {name for name in parents if module_file(name, root).is_file()}
 
 
 def _absolute(node: ast.ImportFrom, module: str, root: Path) -> str:
@@ -185,12 +186,13 @@ def _absolute(node: ast.ImportFrom, module: str, root: Path) -> str:
     if not node.level:
         return node.module or ""
     parts = module.split(".")
-    is_package = _module_file(module, root).name == "__init__.py"
+    is_package = module_file(module, root).name == "__init__.py"
     parts = parts[: len(parts) - node.level + is_package]
     return ".".join(parts + ([node.module] if node.module else []))
 
 
-def _module_file(name: str, root: Path) -> Path:
+def module_file(name: str, root: Path) -> Path:
+    """Return where a module of common/ stands, or would."""
     path = root.joinpath(*name.split("."))
     package = path / "__init__.py"
     return package if package.is_file() else path.with_suffix(".py")
