@@ -7,6 +7,8 @@ PYTHON  ?=
 PORT     =
 IP       =
 DAY      =
+DAYS     =
+STALE    =
 BUDGET   =
 WORKERS ?= 2
 
@@ -25,6 +27,7 @@ NBVAL     = -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env
 SET_UP    = python=`sh tools/find_python.sh` && "$$python" tools/setup_env.py
 PYTEST    = $(VENV_PYTHON) -m pytest
 RUFF      = $(VENV_PYTHON) -m ruff
+CHOICE    = $(VENV_PYTHON) tools/choice.py
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-all test-colab day record progress stamp update fmt lint \
@@ -41,9 +44,9 @@ test: setup ## run the tests, and every notebook end to end, in the smoke budget
 	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) -m "not without_network and not twice" tests $(NOTEBOOKS)
 
 test-all: setup-tests lint ## the same and style; every notebook also offline, on JAX, on PyTorch
-	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $(NOTEBOOKS)
-	@COURSE_BUDGET=smoke KERAS_BACKEND=jax $(PYTEST) $(NBVAL) $(NOTEBOOKS)
-	@COURSE_BUDGET=smoke KERAS_BACKEND=torch $(PYTEST) $(NBVAL) $(NOTEBOOKS)
+	@chosen=`$(CHOICE) real data` && COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $$chosen
+	@chosen=`$(CHOICE) jax` && COURSE_BUDGET=smoke KERAS_BACKEND=jax $(PYTEST) $(NBVAL) $$chosen
+	@chosen=`$(CHOICE) torch` && COURSE_BUDGET=smoke KERAS_BACKEND=torch $(PYTEST) $(NBVAL) $$chosen
 
 test-colab: setup ## run the notebooks as in Colab, on Colab's package versions
 	@$(VENV_PYTHON) tools/colab_env.py
@@ -52,8 +55,9 @@ test-colab: setup ## run the notebooks as in Colab, on Colab's package versions
 day: setup ## run one day in the terminal, on a copy: make day DAY=1
 	@$(VENV_PYTHON) tools/run_day.py "$(DAY)" $(if $(BUDGET),--budget "$(BUDGET)")
 
-record: setup ## run one day on the real data and keep its results: make record DAY=1 BUDGET=full
-	@$(VENV_PYTHON) tools/record.py "$(DAY)" $(if $(BUDGET),--budget "$(BUDGET)")
+record: setup ## keep the results of DAY=1, of a queue DAYS="6 7 8" or of STALE=1 (BUDGET=full)
+	@$(VENV_PYTHON) tools/record.py $(DAY) $(if $(DAYS),--days "$(DAYS)") \
+	  $(if $(STALE),--stale) $(if $(BUDGET),--budget "$(BUDGET)")
 
 progress: setup ## show your own forty-day grid
 	@$(VENV_PYTHON) tools/progress.py

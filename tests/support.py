@@ -17,6 +17,9 @@ from typing import Any, NoReturn
 import nbformat
 import pytest
 
+from common.results import notebook_path
+from tools import choice
+
 ROOT = Path(__file__).resolve().parent.parent
 STRICT = os.environ.get("COURSE_STRICT", "") not in ("", "0")
 """In CI a tool that is not installed fails the test that needs it."""
@@ -193,9 +196,9 @@ def tail(finished: subprocess.CompletedProcess[str], characters: int = 6000) -> 
     )
 
 
-def days_as_parameters() -> list[Any]:
-    """Return one pytest parameter for every notebook, named after its day."""
+def days_as_parameters(variant: str) -> list[Any]:
+    """Return a pytest parameter for each notebook that is chosen in a CI variant."""
     return [
-        pytest.param(notebook.relative_to(ROOT), id=notebook.parent.name)
-        for notebook in notebooks()
+        pytest.param(notebook_path(day).relative_to(ROOT), id=day.name)
+        for day in choice.chosen(variant)[0]
     ]

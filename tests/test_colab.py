@@ -181,7 +181,7 @@ def test_a_package_that_is_written_again_is_noticed() -> None:
     assert touched(before, before | {"extra": ["1", 9, 5]}) == set()
 
 
-@pytest.mark.parametrize("notebook", support.days_as_parameters())
+@pytest.mark.parametrize("notebook", support.days_as_parameters("colab"))
 def test_a_notebook_file_alone_runs_on_colabs_versions(
     notebook: Path, colab: dict[str, str], colab_python: Path, tmp_path: Path
 ) -> None:

@@ -50,7 +50,7 @@ def machine(course: Path, home: Path) -> dict[str, str]:
 
 
 @pytest.mark.twice
-@pytest.mark.parametrize("notebook", support.days_as_parameters())
+@pytest.mark.parametrize("notebook", support.days_as_parameters("twice"))
 def test_a_notebook_survives_its_learner(notebook: Path, tmp_path: Path) -> None:
     """Every cell runs twice, the exercises again at the end, and figures are shown."""
     course = support.copy_of_course(tmp_path / "course")

@@ -61,7 +61,7 @@ def test_the_proof_of_the_cut_notices_a_network() -> None:
 
 
 @pytest.mark.without_network
-@pytest.mark.parametrize("notebook", support.days_as_parameters())
+@pytest.mark.parametrize("notebook", support.days_as_parameters("no network"))
 def test_a_notebook_runs_without_any_network(
     notebook: Path, cut_off: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -46,7 +46,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 def test_the_course_has_workflows_and_forms() -> None:
     """The lists below are not empty because a folder was moved."""
-    assert [path.name for path in WORKFLOWS] == ["ci.yml"]
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "weekly.yml"]
     assert len(FORMS) == 3
 
 
@@ -99,7 +99,7 @@ def test_a_workflow_has_the_least_rights(path: Path) -> None:
     assert "pull_request_target" not in content[True]
     for job in content["jobs"].values():
         assert job["permissions"] == {"contents": "read"}
-        assert 0 < job["timeout-minutes"] <= 90
+        assert 0 < job["timeout-minutes"] <= (300 if path.stem == "weekly" else 90)
     for step in steps(path):
         assert "uses" not in step, f"an action: {step['uses']}"
         assert "${{" not in step["run"], "an expression inside a shell script"
@@ -113,7 +113,7 @@ def test_a_workflow_calls_what_exists(path: Path) -> None:
         for job in workflow(path)["jobs"].values()
         for entry in job["strategy"]["matrix"]["include"]
     ]
-    assert "make test" in commands
+    assert ("make test-all" if path.stem == "weekly" else "make test") in commands
     for command in commands:
         program, argument = command.split()
         if program == "make":
@@ -121,6 +121,43 @@ def test_a_workflow_calls_what_exists(path: Path) -> None:
             assert asked.returncode == 0, asked.stderr
         else:
             assert (ROOT / argument).is_file()
+
+
+def test_both_workflows_take_the_same_steps() -> None:
+    """The tests of CI's steps below hold for the weekly run as well."""
+    first, second = (steps(path) for path in WORKFLOWS)
+    assert first == second
+
+
+def test_each_week_everything_runs() -> None:
+    """It comes by the clock, asks for no choice, and its commands make none."""
+    weekly = next(path for path in WORKFLOWS if path.stem == "weekly")
+    content = workflow(weekly)
+    assert len(content[True]["schedule"]) == 1
+    assert "COURSE_CHOICE" not in weekly.read_text(encoding="utf-8")
+    (job,) = content["jobs"].values()
+    entries = job["strategy"]["matrix"]["include"]
+    commands = {entry["command"] for entry in entries}
+    assert commands == {"make test-all", "make test-colab"}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "COURSE_CHOICE" not in makefile
+    for variant in ("real data", "jax", "torch"):
+        assert f"$(CHOICE) {variant}`" in makefile
+
+
+def test_ci_runs_a_choice_and_says_which() -> None:
+    """`.ci/run` asks for it, after `make test` has run every notebook."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    every, asked, colab, rest = (
+        script.index(part)
+        for part in (
+            "make test\n",
+            "export COURSE_CHOICE",
+            "make test-colab",
+            "test-all",
+        )
+    )
+    assert every < asked < colab < rest
 
 
 def test_the_checkout_step_fetches_the_commit(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ class Course:
     colab_packages: tuple[str, ...]
     parts: tuple[Part, ...]
     days: tuple[Day, ...]
+    families: dict[str, list[int]] = field(default_factory=dict, hash=False)
+    """Numbers of days that are alike, by the name of what they are."""
 
     def folder(self, day: Day) -> Path:
         """Return where a day stands, or will stand."""
@@ -133,4 +135,5 @@ def _course(root: Path, settings: dict[str, Any]) -> Course:
         colab_packages=tuple(about["colab_packages"]),
         parts=parts,
         days=days,
+        families=settings.get("families", {}),
     )

@@ -18,7 +18,7 @@ import pytest
 
 from common import surroundings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent
 OF_THE_SESSION = "COURSE_TEST_SESSION"
 
 matplotlib.use("Agg")  # not through the environment: a kernel draws inline
