@@ -5,6 +5,32 @@ from common.results.metric import Metric
 MODELS: dict[str, str] = {}
 
 METRICS: dict[str, Metric] = {
+    # Day 26
+    "reproduced_metric_difference": Metric(
+        "Largest difference of any figure, a run made again from its own record",
+        "difference",
+        True,
+    ),
+    "tracked_runs": Metric("Runs in the store at the end", "count"),
+    "ledger_lost_runs": Metric(
+        "Runs of 40 lost when two write at once, folder of files", "count", True
+    ),
+    "store_lost_runs": Metric(
+        "Runs of 40 lost when two write at once, MLflow's store", "count", True
+    ),
+    "tracked_stale_stages": Metric(
+        "Stages of the pipeline that a tracker makes run again", "count", True
+    ),
+    "unswept_valid_accuracy": Metric(
+        "Validation accuracy before the sweep, seeds that chose nothing"
+    ),
+    "swept_valid_accuracy": Metric(
+        "Validation accuracy of the chosen settings, the same seeds"
+    ),
+    "swept_test_accuracy": Metric("Test accuracy of the chosen settings"),
+    "swept_baseline_accuracy": Metric(
+        "Baseline: TF-IDF and logistic regression, the same reviews"
+    ),
     # Day 29
     "monolith_differing_weights": Metric(
         "Weights in which the pipeline's model and the notebook's differ", "count", True
@@ -62,6 +88,10 @@ METRICS: dict[str, Metric] = {
 }
 
 BENCHMARKS: dict[str, str] = {
+    # Day 26
+    "tracked_over_untracked_training": (
+        "A training that MLflow tracks: time over the same one untracked"
+    ),
     # Day 30
     "keras_predict_over_onnx": "model.predict on one text: time over ONNX Runtime's",
     "keras_eager_over_onnx": "Eager Keras call on one text: time over ONNX Runtime's",

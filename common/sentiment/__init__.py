@@ -11,6 +11,8 @@
     canonical   equal graphs as equal bytes
     predictor   ONNX Runtime at work
     pipeline    all of it in one command
+    observer    who is told how a run of it goes on
+    tracking    an observer that writes into an MLflow store, where one is configured
     api         the service
 
 Importing this package imports none of them: a server needs no Keras, a training run

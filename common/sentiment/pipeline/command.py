@@ -2,6 +2,7 @@
 
 Exit status: 0 done; 1 the run stopped, or could not begin, and said why in a sentence;
 2 an option is unknown or the settings cannot be used; 130 stopped by Ctrl-C.
+With MLFLOW_TRACKING_URI set, the run is also written into that store.
 """
 
 from __future__ import annotations
@@ -15,17 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from common import course_home
-from common.sentiment import data
+from common.sentiment import data, tracking
 from common.sentiment.bundle import BundleError
 from common.sentiment.config import Config, ConfigError
 from common.sentiment.features import FeatureError
 from common.sentiment.pipeline import runner, stages
 from common.sentiment.pipeline.stage import SERVED, PipelineError
+from common.sentiment.tracking_store import TrackingError
 
 SETTINGS = Path(__file__).parents[1] / "sentiment.toml"
 """The settings that the course ships."""
 
-_REASONS_TO_STOP = (PipelineError, data.ValidationError, FeatureError, BundleError)
+_REASONS_TO_STOP = (
+    PipelineError,
+    data.ValidationError,
+    FeatureError,
+    BundleError,
+    TrackingError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.plan:
             say(plan_as_text(runner.plan(config, folder)))
             return 0
-        manifest = runner.run(config, folder, force=asked.force, say=say)
+        with tracking.observed(config, folder, say) as observer:
+            manifest = runner.run(
+                config, folder, force=asked.force, say=say, observer=observer
+            )
     except ConfigError as reason:
         print(f"Not started. {reason}", file=sys.stderr)
         return 2

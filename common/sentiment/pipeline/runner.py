@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from common.sentiment import data
 from common.sentiment.config import Config
+from common.sentiment.observer import Observer
 from common.sentiment.pipeline import stages
 from common.sentiment.pipeline.provenance import (
     STAGE_RECORD,
@@ -47,6 +48,7 @@ def run(
     dataset: Dataset | None = None,
     force: Sequence[str] = (),
     say: Callable[[str], None] = print,
+    observer: Observer | None = None,
 ) -> dict:
     """Bring a run folder up to date: run the stages that have to, skip the others.
 
@@ -56,6 +58,7 @@ def run(
         dataset: reviews as text; without it `datasets.imdb` is asked.
         force: names of stages that run again even if nothing changed.
         say: called with each line of progress.
+        observer: told what happens, see `Observer`; it changes no result.
 
     Returns:
         The manifest, which also stands in manifest.json of the folder.
@@ -74,7 +77,7 @@ def run(
             f"There is no stage {unknown[0]!r}: choose among {', '.join(known)}."
         )
     with _locked(folder):
-        return _run(config, folder, dataset, force, say)
+        return _run(config, folder, dataset, force, say, observer or Observer())
 
 
 def plan(
@@ -111,6 +114,7 @@ def _run(
     dataset: Dataset | None,
     force: Sequence[str],
     say: Callable[[str], None],
+    observer: Observer,
 ) -> dict:
     started = datetime.now(UTC)
     for left in folder.glob(".*"):  # by a run that was killed
@@ -126,21 +130,24 @@ def _run(
             reason = "asked for"
             if stage.name == "train":
                 remove(folder / CHECKPOINTS)
+        observer.stage_starts(stage.name, reason)
         if reason:
             # Until the last stage is done, the folder holds no finished run
             (folder / MANIFEST).unlink(missing_ok=True)
             say(f"{stage.name:<10} runs ({reason})")
-            record = _carry_out(stage, config, folder, parts, dataset, say)
+            record = _carry_out(stage, config, folder, parts, dataset, say, observer)
             reasons[stage.name] = reason
             say(f"{'':<10} {record['sentence']}, {record['seconds']:.1f} s")
         else:
             say(f"{stage.name:<10} unchanged: {record['sentence']}")
+        observer.stage_ends(stage.name, folder / stage.name, record)
         records[stage.name] = record
     manifest = manifest_of(config, folder, records, reasons, started)
     if not reasons and (kept := _same_but_for_dates(folder / MANIFEST, manifest)):
         return kept
     write_json(folder / ".part-manifest.json", manifest)
     os.replace(folder / ".part-manifest.json", folder / MANIFEST)
+    observer.run_ends(manifest, folder)
     return manifest
 
 
@@ -170,6 +177,7 @@ def _carry_out(
     parts: dict,
     dataset: Dataset,
     say: Callable[[str], None],
+    observer: Observer,
 ) -> dict:
     """Run a stage in a folder aside, and give that its name when it is whole."""
     part, target = folder / f".part-{stage.name}", folder / stage.name
@@ -185,6 +193,7 @@ def _carry_out(
             dataset=dataset if not stage.needs else None,
             code_sha256=code_sha256(stage.name for stage in stages.STAGES),
             say=lambda line: say(f"{'':<10} {line}"),
+            epoch_ends=observer.epoch_ends,
         )
     )
     record = {

@@ -31,6 +31,7 @@ class Context:
         dataset: for ingest alone.
         code_sha256: of the code of all stages, for the model's manifest.
         say: prints one line of progress.
+        epoch_ends: is told each epoch's entry of the history.
     """
 
     settings: Mapping[str, Any]
@@ -41,6 +42,7 @@ class Context:
     dataset: Dataset | None
     code_sha256: str
     say: Callable[[str], None]
+    epoch_ends: Callable[[Mapping[str, Any]], None]
 
 
 class Stage(NamedTuple):

@@ -21,6 +21,7 @@ def train(context: Context) -> str:
             f"accuracy {entry['accuracy']:.3f}   "
             f"validation {entry['valid_accuracy']:.3f}"
         )
+        context.epoch_ends(entry)
 
     try:
         trained = training.train(
