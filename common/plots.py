@@ -225,3 +225,39 @@ def heat_map(
     )
     ax.grid(False)
     return ax
+
+
+def changes(
+    rows: Mapping[str, tuple[float, float]],
+    colors: str | Sequence[str] = "#0072B2",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw changes of an accuracy, a row each: a dot and its interval.
+
+    A hollow dot is undecided: zero lies within its interval, or there is none.
+
+    Args:
+        rows: for each name the change and half the width of its interval, both as
+            fractions; the width is nan where nothing is known about it.
+        colors: one for all rows, or one a row.
+        ax: where to draw; a new figure without it.
+    """
+    ax = plt.subplots()[1] if ax is None else ax
+    for row, (change, half) in enumerate(rows.values()):
+        color = colors if isinstance(colors, str) else colors[row]
+        face = color if abs(change) > half else "white"
+        width = None if np.isnan(half) else 100 * half
+        ax.errorbar(
+            100 * change,
+            row,
+            xerr=width,
+            color=color,
+            fmt="o",
+            ms=7,
+            mfc=face,
+            capsize=3,
+        )
+    ax.axvline(0, color=BASELINE_COLOR, zorder=0)
+    ax.set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
+    ax.set(xlabel="change of accuracy (points)")
+    return ax

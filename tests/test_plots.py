@@ -79,3 +79,13 @@ def test_heat_map_writes_the_numbers():
     ax = plots.heat_map(np.array([[0.5, 1.0]]), ["r"], ["c", "d"], label="accuracy")
     assert [t.get_text() for t in ax.texts] == ["0.50", "1.00"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["c", "d"]
+
+
+def test_changes_show_points_and_leave_undecided_dots_hollow():
+    rows = {"lost": (-0.05, 0.02), "undecided": (0.01, 0.02), "one seed": (0.1, np.nan)}
+    ax = plots.changes(rows, ["red", "green", "blue"])
+    dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    assert [dot.get_xdata()[0] for dot in dots] == pytest.approx([-5, 1, 10])
+    assert [dot.get_markerfacecolor() for dot in dots] == ["red", "white", "white"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(rows)
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row stands above

@@ -5,6 +5,41 @@ from common.results.metric import Metric
 MODELS: dict[str, str] = {}
 
 METRICS: dict[str, Metric] = {
+    # Day 25
+    "live_accuracy": Metric("Live accuracy of the day's model, nothing wrong"),
+    "skew_capitals_live_accuracy": Metric(
+        "Live accuracy behind a server that keeps capitals"
+    ),
+    "skew_first_words_live_accuracy": Metric(
+        "Live accuracy behind a server that keeps the first 200 words"
+    ),
+    "skew_numbers_live_accuracy": Metric(
+        "Live accuracy behind a server that numbers words from 0"
+    ),
+    "leak_valid_accuracy": Metric("Validation accuracy with the strongest leak"),
+    "leak_live_accuracy": Metric("Live accuracy with the strongest leak"),
+    "leak_test_accuracy": Metric("Test accuracy with the strongest leak"),
+    "schema_cut_live_accuracy": Metric("Live accuracy on texts cut at 256 characters"),
+    "schema_five_stars_live_accuracy": Metric(
+        "Live accuracy, trained again after ten stars became five"
+    ),
+    "schema_turned_live_accuracy": Metric(
+        "Live accuracy, trained again after one star became the best"
+    ),
+    "champion_traffic_accuracy": Metric(
+        "Accuracy on the site's traffic, threshold 0.5"
+    ),
+    "challenger_traffic_accuracy": Metric(
+        "Accuracy on the site's traffic, threshold 0.2"
+    ),
+    "champion_complaints_found": Metric("Complaints found, threshold 0.5"),
+    "challenger_complaints_found": Metric("Complaints found, threshold 0.2"),
+    "failures_detected": Metric(
+        "Kinds of failure of which every variant raises an alarm, of 4", "count"
+    ),
+    "faults_undetected": Metric("Faults that raise no alarm", "count", True),
+    "false_alarms": Metric("Alarms on healthy data", "count", True),
+    "ml_test_score": Metric("ML Test Score of this repository, of 7", "count"),
     # Day 26
     "reproduced_metric_difference": Metric(
         "Largest difference of any figure, a run made again from its own record",
