@@ -66,6 +66,21 @@ METRICS: dict[str, Metric] = {
     "swept_baseline_accuracy": Metric(
         "Baseline: TF-IDF and logistic regression, the same reviews"
     ),
+    # Day 28
+    "champion_accuracy": Metric("Test accuracy of the champion before the promotion"),
+    "challengers_decided_right": Metric(
+        "Of five challengers, decided as they should be", "count"
+    ),
+    "false_promotion_share": Metric(
+        "An equal challenger promoted by luck, 10,000 reviews", lower_is_better=True
+    ),
+    "power_one_point_share": Metric(
+        "A challenger better by one point promoted, 10,000 reviews"
+    ),
+    "requests_lost": Metric(
+        "Requests lost while the champion changed twice", "count", True
+    ),
+    "requests_sent": Metric("Requests sent meanwhile", "count"),
     # Day 29
     "monolith_differing_weights": Metric(
         "Weights in which the pipeline's model and the notebook's differ", "count", True
