@@ -30,7 +30,7 @@ RUFF      = $(VENV_PYTHON) -m ruff
 CHOICE    = $(VENV_PYTHON) tools/choice.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-colab day record progress stamp update fmt lint \
+.PHONY: help lab serve test test-all test-colab day record progress stamp update fmt lint \
         clean setup setup-tests
 
 help: ## list the commands
@@ -39,6 +39,9 @@ help: ## list the commands
 lab: setup ## open JupyterLab on the README and Day 1 (PORT=, IP=, DAY=)
 	@$(VENV_PYTHON) tools/lab.py $(if $(PORT),--port "$(PORT)") $(if $(IP),--ip "$(IP)") \
 	  $(if $(DAY),--day "$(DAY)")
+
+serve: setup ## serve the sentiment model that Day 30 left, at 127.0.0.1:8000 (PORT=)
+	@$(VENV_PYTHON) -m common.sentiment.api $(if $(PORT),--port "$(PORT)")
 
 test: setup ## run the tests, and every notebook end to end, in the smoke budget
 	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) -m "not without_network and not twice" tests $(NOTEBOOKS)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
+import queue
 import subprocess
 import sys
+import threading
+import time
 import weakref
 
 import httpx
@@ -20,10 +22,12 @@ import pytest
 import served_model
 import support
 
+from common import artifacts, limits
 from common.sentiment import bundle, settings
 from common.sentiment.api import create_app
 from common.sentiment.api.gate import Buckets
-from common.sentiment.api.log import Lines
+from common.sentiment.api.log import LARGEST, Log
+from common.sentiment.api.queue import Queue
 from common.sentiment.predictor import Predictor
 from common.sentiment.settings import Settings, SettingsError
 
@@ -65,6 +69,13 @@ class Client:
 
     def predict(self, **request):
         return self("POST", "/predict", **request)
+
+    def lines(self):
+        """Return the log's lines since the last call; nobody writes them in here."""
+        waiting, found = self.app.state.log.waiting, []
+        while not waiting.empty():
+            found.append(waiting.get())
+        return found
 
     def series(self):
         """Return the metrics as {name with labels: value}."""
@@ -124,7 +135,7 @@ def test_the_threshold_is_the_manifests(tmp_path):
 
 def test_a_long_batch_in_a_thread_gets_the_same_answer(folder, client):
     batch = {"texts": [TEXT, "dull " * 300, "fine"]}
-    beside = Client(folder, inline_characters=0)
+    beside = Client(folder, inline_bytes=0)
     assert beside.predict(json=batch).json() == client.predict(json=batch).json()
 
 
@@ -183,10 +194,25 @@ def test_a_body_of_another_form_is_refused_with_its_place(
     assert answer.content.isascii()
 
 
-def test_a_body_that_does_not_say_that_it_is_json_is_refused(client):
-    for kind in ({}, {"content-type": "text/plain"}, {"content-type": "x" * 999}):
-        answer = client.predict(content=b'{"text": "a"}', headers=kind)
-        assert_problem(answer, 422, "invalid")
+@pytest.mark.parametrize(
+    "kind",
+    ["", "text/plain", "application/x-www-form-urlencoded", "x" * 999, "application"],
+)
+def test_a_body_that_does_not_say_that_it_is_json_is_told_what_to_say(client, kind):
+    sent = {"content-type": kind} if kind else {}
+    answer = client.predict(content=b'{"text": "a"}', headers=sent)
+    problem = assert_problem(answer, 415, "not_json")
+    assert '-H "Content-Type: application/json"' in problem["message"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["application/json; charset=utf-8", "Application/JSON", "application/json ;"],
+)
+def test_json_may_be_said_in_other_ways(client, kind):
+    sent = {"content-type": kind}
+    answer = client.predict(content=b'{"text": "a"}', headers=sent)
+    assert answer.status_code == 200
 
 
 def test_limits_hold_to_the_character_and_the_text(folder):
@@ -214,7 +240,17 @@ def test_unknown_paths_and_methods_have_the_common_form(client):
     assert answer.headers["allow"] == "POST"
 
 
-# --- The key, the rate, the places ----------------------------------------------------
+@pytest.mark.parametrize("path", ["/health", "/ready", "/version", "/metrics", "/docs"])
+def test_whoever_asks_for_the_head_alone_gets_the_status_of_get(client, path):
+    head, whole = client("HEAD", path), client("GET", path)
+    assert head.status_code == whole.status_code == 200
+    assert head.headers["content-type"] == whole.headers["content-type"]
+    key = f'sentiment_requests_total{{method="HEAD",path="{path}",status="200"}}'
+    assert client.series()[key] == 1
+    assert client("HEAD", "/predict").status_code == 405
+
+
+# --- The key, the rate, the queue -----------------------------------------------------
 
 
 def test_a_configured_key_is_needed_for_predictions_only(folder):
@@ -273,19 +309,95 @@ def test_buckets_fill_at_their_rate_and_forget_old_clients():
     assert Buckets(0.1).wait("a", 0.0) == 0, "a slow rate still lets one through"
 
 
-def test_who_finds_no_place_hears_so_at_once(folder):
-    narrow = Client(folder, max_in_flight=3)
-    request = ("POST", "/predict", {"json": {"text": TEXT}})
-    health = ("GET", "/health", {})
-    *found, alive = narrow.together(*[request] * 8, health)
-    assert sorted(one.status_code for one in found) == [200] * 3 + [503] * 5
+class Slow:
+    """Makes every prediction of an application take some seconds, and counts them."""
+
+    def __init__(self, client, seconds):
+        self.count, predictor = 0, client.app.state.holder.predictor
+        real = predictor.probabilities
+
+        def slow(texts):
+            self.count += 1
+            time.sleep(seconds)
+            return real(texts)
+
+        predictor.probabilities = slow
+
+
+PREDICT = ("POST", "/predict", {"json": {"text": TEXT}})
+
+
+def test_the_queue_holds_what_can_be_answered_in_time(folder):
+    """Whatever their number: 200 short ones wait, where 32 places were once all."""
+    client = Client(folder, answer_seconds=30)
+    found = client.together(*[PREDICT] * 200)
+    assert [one.status_code for one in found] == [200] * 200
+    assert client.series()["sentiment_in_flight"] == 0
+
+
+@pytest.mark.parametrize("inline_bytes", [20_000, 0], ids=["small", "large"])
+def test_who_would_be_answered_too_late_is_refused_unpredicted(folder, inline_bytes):
+    client = Client(folder, answer_seconds=0.2, inline_bytes=inline_bytes)
+    slow = Slow(client, 0.05)
+    *found, alive = client.together(*[PREDICT] * 20, ("GET", "/health", {}))
+    statuses = [one.status_code for one in found]
+    assert set(statuses) == {200, 503} and 2 <= statuses.count(200) <= 6
+    assert slow.count == statuses.count(200)
     assert alive.status_code == 200
     for one in found:
         if one.status_code == 503:
             assert_problem(one, 503, "overloaded")
             assert int(one.headers["retry-after"]) >= 1
-    again = narrow.together(*[request] * 3)
-    assert [one.status_code for one in again] == [200] * 3, "places are given back"
+    assert client.together(PREDICT)[0].status_code == 200, "places are given back"
+
+
+def test_a_service_that_knows_how_slow_it_is_refuses_at_once(folder):
+    client = Client(folder, answer_seconds=0.1)
+    slow = Slow(client, 0.03)
+    for _ in range(45):
+        client.together(PREDICT)
+    began, slow.count = time.monotonic(), 0
+    found = client.together(*[PREDICT] * 50)
+    assert time.monotonic() - began < 0.75, "fifty would take 1.5 s"
+    assert slow.count == [one.status_code for one in found].count(200) <= 6
+
+
+def test_a_short_stall_does_not_make_the_queue_refuse():
+    """One prediction of a second among many of a millisecond is a stall."""
+
+    def serve(queue, seconds):
+        came = time.monotonic()
+        time.sleep(seconds)
+        queue.learn(came)
+
+    queue = Queue(1.0)
+    for _ in range(20):
+        serve(queue, 0.001)
+    serve(queue, 1.0)
+    queue.waiting = 100  # so many came meanwhile: they wait a tenth of a second
+    assert queue.excess() == 0
+    queue.waiting = 0
+    for _ in range(40):
+        serve(queue, 0.03)
+    queue.waiting = 100
+    assert queue.excess() > 1, "a slower model is noticed within some dozens"
+
+
+def test_nothing_is_predicted_for_clients_that_have_left(folder):
+    client = Client(folder, answer_seconds=30)
+    slow = Slow(client, 0.02)
+
+    async def leave_at_once():
+        pieces = Pieces(b'{"text": "a"}', then="end, leaves")
+        await client.app(scope(), pieces, asyncio.Queue().put)
+
+    async def all_of_them():
+        await asyncio.gather(*(leave_at_once() for _ in range(40)))
+
+    client._loop.run(all_of_them())
+    assert slow.count == 1, "the first did not have to wait"
+    key = 'sentiment_requests_total{method="POST",path="/predict",status="499"}'
+    assert client.series()[key] == 39
 
 
 def test_the_loop_comes_up_for_air_between_two_predictions(folder, monkeypatch):
@@ -356,9 +468,9 @@ class Pieces:
     async def __call__(self):
         self.asked += 1
         if self.pieces:
-            more = len(self.pieces) > 1 or self.then != "end"
+            more = len(self.pieces) > 1 or not self.then.startswith("end")
             return message(self.pieces.pop(0), more)
-        if self.then == "leaves":
+        if self.then.endswith("leaves"):
             return {"type": "http.disconnect"}
         if self.then == "endless":
             return message(b"x" * 1000, True)
@@ -397,10 +509,11 @@ def test_a_promised_size_counts_before_the_body_and_a_lie_does_not_help(folder):
 
 
 def test_a_client_that_leaves_gets_no_answer_and_holds_no_place(folder):
-    narrow = Client(folder, max_in_flight=1)
-    assert status_of(narrow.app, Pieces(b"{", then="leaves")) is None
-    assert narrow.predict(json={"text": "a"}).status_code == 200
-    counted = narrow.series()
+    client = Client(folder)
+    assert status_of(client.app, Pieces(b"{", then="leaves")) is None
+    assert client.predict(json={"text": "a"}).status_code == 200
+    counted = client.series()
+    assert counted["sentiment_in_flight"] == 0
     key = 'sentiment_requests_total{method="POST",path="/predict",status="499"}'
     assert counted[key] == 1
 
@@ -503,9 +616,38 @@ def test_what_failed_by_bad_luck_is_tried_again(folder, monkeypatch):
     assert client("GET", "/ready").status_code == 200
 
 
-def test_a_missing_folder_is_a_reason_not_a_crash(tmp_path):
+def test_a_missing_folder_is_named_with_its_cure(tmp_path):
     client = Client(tmp_path / "nowhere")
-    assert "does not exist" in client("GET", "/ready").json()["message"]
+    message = client("GET", "/ready").json()["message"]
+    assert '"nowhere" does not exist' in message and str(tmp_path) not in message
+    assert "Day 30's notebook" in message and "SENTIMENT_MODEL" in message
+    line = json.loads(client.lines()[0])
+    assert line["folder"] == str(tmp_path / "nowhere"), "in full, in the log"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_file_that_hangs_does_not_end_the_watch(tmp_path):
+    folder = served_model.write(tmp_path / "served")
+    client = Client(folder, load_seconds=0.2)
+    manifest = (folder / bundle.MANIFEST).read_bytes()
+    (folder / bundle.MANIFEST).unlink()
+    os.mkfifo(folder / bundle.MANIFEST)
+    client.look()
+    state = client("GET", "/ready")
+    assert state.status_code == 200 and "no answer in 0.2 s" in state.json()["warning"]
+    client.look()  # does not start a second thread that hangs
+    assert [one.name for one in threading.enumerate()].count("model") == 1
+    with (folder / bundle.MANIFEST).open("wb") as pipe:
+        pipe.write(manifest)  # the reader goes on, and finds a folder in disorder
+    (folder / bundle.MANIFEST).unlink()
+    served_model.write(folder, sign=-1)
+    client.look()
+    assert (
+        "warning" not in client("GET", "/ready").json()
+        or not client("GET", "/ready").json()["warning"]
+    )
+    label = client.predict(json={"text": "good"}).json()["predictions"][0]["label"]
+    assert label == "negative"
 
 
 @pytest.mark.parametrize("spoil", SPOILT)
@@ -564,35 +706,15 @@ def test_a_model_without_probabilities_does_not_serve(folder, monkeypatch, value
 # --- What is written down -------------------------------------------------------------
 
 
-def lines_of(capsys):
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
-@pytest.fixture
-def fresh_log():
-    """Let the logger find the standard output of this test."""
-    logger = logging.getLogger("sentiment.api")
-
-    def forget():
-        for handler in list(logger.handlers):
-            if isinstance(handler, Lines):
-                logger.removeHandler(handler)
-
-    forget()
-    yield
-    forget()
-
-
-def test_the_log_has_a_line_a_request_and_no_text(folder, fresh_log, capsys):
-    client = Client(folder)
-    lines_of(capsys)
+def test_the_log_has_a_line_a_request_and_no_text(client):
+    client.lines()
     client.predict(json={"texts": [TEXT, TEXT]}, headers={"X-Request-ID": "abc-1"})
     client.predict(json={"text": 7, TEXT: TEXT})
     client("GET", "/predict?text=" + TEXT)
     client("GET", "/" + TEXT)
-    out = capsys.readouterr().out
-    assert "wonderful" not in out
-    first, second, third, fourth = [json.loads(line) for line in out.splitlines()]
+    lines = client.lines()
+    assert "wonderful" not in "".join(lines)
+    first, second, third, fourth = map(json.loads, lines)
     assert first["request_id"] == "abc-1"
     assert (first["method"], first["path"]) == ("POST", "/predict")
     assert (first["status"], first["texts"]) == (200, 2)
@@ -601,10 +723,37 @@ def test_the_log_has_a_line_a_request_and_no_text(folder, fresh_log, capsys):
     assert third["path"] == "/predict" and fourth["path"] == "other"
 
 
-def test_the_log_holds_texts_only_on_demand(folder, fresh_log, capsys):
+def test_the_log_holds_texts_only_on_demand(folder):
     client = Client(folder, log_texts=True)
     client.predict(json={"text": "Broken\nline \u2028"})
-    assert lines_of(capsys)[-1]["content"] == ["Broken\nline \u2028"]
+    line = client.lines()[-1]
+    assert "\n" not in line and line.isascii()
+    assert json.loads(line)["content"] == ["Broken\nline \u2028"]
+
+
+def test_lines_that_nobody_writes_are_dropped_and_counted(client):
+    log = client.app.state.log
+    client.lines()
+    for _ in range(LARGEST + 7):
+        log.write("event")
+    assert log.waiting.qsize() == LARGEST
+    assert client.series()["sentiment_log_lines_dropped_total"] == 7
+    assert client("GET", "/health").status_code == 200
+
+
+def test_a_log_that_cannot_be_written_counts_and_goes_on(monkeypatch):
+    dropped = queue.Queue()
+    log = Log(False, lambda: dropped.put("a line"))
+
+    def full(descriptor, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("common.sentiment.api.log.os.write", full)
+    log.write("first")
+    log.write("second")
+    log.start()
+    assert [dropped.get(timeout=60) for _ in range(2)] == ["a line"] * 2
+    log.stop()
 
 
 @pytest.mark.parametrize("given", ["", "a" * 65, "two words", "ä", "a\tb"])
@@ -613,20 +762,18 @@ def test_a_strange_request_id_is_replaced(client, given):
     assert len(answer.headers["x-request-id"]) == 32
 
 
-def test_an_unexpected_error_is_a_500_without_its_words(
-    folder, fresh_log, capsys, monkeypatch
-):
-    client = Client(folder)
+def test_an_unexpected_error_is_a_500_without_its_words(client, capsys, monkeypatch):
 
     def fail(texts):
         raise RuntimeError(texts[0])
 
     monkeypatch.setattr(client.app.state.holder.predictor, "probabilities", fail)
-    lines_of(capsys)
+    client.lines()
     assert_problem(client.predict(json={"text": TEXT}), 500, "internal")
     captured = capsys.readouterr()
-    assert "wonderful" not in captured.out + captured.err
-    line = json.loads(captured.out)
+    (line,) = client.lines()
+    assert "wonderful" not in line + captured.out + captured.err
+    line = json.loads(line)
     assert line["level"] == "error" and line["trace"][-1] == "RuntimeError"
     monkeypatch.undo()
     assert client.predict(json={"text": TEXT}).status_code == 200
@@ -662,14 +809,28 @@ def test_the_schema_tells_limits_answers_and_examples(folder):
     assert parts["OneText"]["properties"]["text"]["maxLength"] == 77
     assert parts["ManyTexts"]["properties"]["texts"]["maxItems"] == 9
     operation = schema.json()["paths"]["/predict"]["post"]
-    expected = {"200", "400", "401", "408", "413", "422", "429", "503"}
+    expected = {"200", "400", "401", "408", "413", "415", "422", "429", "503"}
     assert set(operation["responses"]) == expected
     assert "Retry-After" in operation["responses"]["503"]["headers"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
     client = Client(folder)
     for example in examples.values():
         assert client.predict(json=example["value"]).status_code == 200
-    assert "swagger" in client("GET", "/docs").text
+
+
+def test_the_page_of_documentation_is_whole_without_a_network(folder):
+    page = Client(folder, api_key="k")("GET", "/docs")
+    schema = Client(folder)("GET", "/openapi.json").json()
+    assert "//" not in page.text.replace("<!doctype", ""), "an address elsewhere"
+    assert "connect-src 'self'" in page.headers["content-security-policy"]
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            assert f"<h2>{method.upper()} {path}</h2>" in page.text
+            for status, answer in operation["responses"].items():
+                assert f"<td>{status}<td>{answer['description']}" in page.text
+    assert 'name="key"' in page.text
+    assert 'name="key"' not in Client(folder)("GET", "/docs").text
+    assert "One of the best films of the year." in page.text
 
 
 def test_a_prefix_of_a_proxy_does_not_open_the_gate(folder):
@@ -714,6 +875,7 @@ def test_every_setting_has_a_variable_and_a_default(tmp_path):
         ("SENTIMENT_REQUESTS_PER_SECOND", "0"),
         ("SENTIMENT_LOG_TEXTS", "perhaps"),
         ("SENTIMENT_RELOAD_SECONDS", "-2"),
+        ("SENTIMENT_ANSWER_SECONDS", "0"),
     ],
 )
 def test_a_bad_value_is_named_in_one_sentence(variable, value):
@@ -724,13 +886,31 @@ def test_a_bad_value_is_named_in_one_sentence(variable, value):
     assert "\n" not in sentence and sentence.endswith(".")
 
 
-def test_without_a_setting_the_model_is_day_30s_artefact(course_home):
-    assert course_home in settings.default_model().parents
-    from common import artifacts
+@pytest.mark.parametrize("blank", ["", "  ", "\t"])
+def test_a_blank_key_does_not_open_the_service(blank):
+    with pytest.raises(SettingsError, match="SENTIMENT_API_KEY is blank"):
+        Settings.from_environment({"SENTIMENT_API_KEY": blank})
+    assert Settings.from_environment({}).api_key is None
 
+
+def test_without_a_setting_the_model_is_the_best_that_is_saved(course_home):
+    """Also if it is saved while the server runs, and better ones after it."""
+    client = Client(None)
+    message = client("GET", "/ready").json()["message"]
+    assert "Day 30's notebook" in message
     saved = artifacts.save(settings.ARTIFACT, served_model.write, budget="quick")
     assert settings.default_model() == saved
-    assert Client(settings.default_model())("GET", "/ready").status_code == 200
+    client.look()
+    quick = client("GET", "/ready").json()["manifest_sha256"]
+    artifacts.save(
+        settings.ARTIFACT,
+        lambda folder: served_model.write(folder, sign=-1),
+        budget="full",
+    )
+    client.look()
+    assert client("GET", "/ready").json()["manifest_sha256"] != quick
+    label = client.predict(json={"text": "good"}).json()["predictions"][0]["label"]
+    assert label == "negative"
 
 
 def test_a_misspelt_variable_is_reported_and_others_are_left_alone():
@@ -760,3 +940,16 @@ def test_the_server_needs_neither_keras_nor_a_backend(folder):
         text=True,
     )
     assert ran.stdout.strip() == "[]", ran.stderr
+
+
+def test_as_many_files_may_be_open_as_the_system_allows():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+        limits.raise_open_files()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        unlimited = hard == resource.RLIM_INFINITY
+        assert soft == (2**16 if unlimited else min(hard, 2**16))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -6,7 +6,6 @@ Day 30's notebook, on a quiet machine.
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import contextlib
 import json
@@ -27,7 +26,6 @@ import served_model
 import support
 
 from common.sentiment.predictor import Predictor
-from tools import notebooks
 
 JSON = {"content-type": "application/json"}
 PATIENCE = 60  # seconds for what takes one or two on an idle machine
@@ -55,7 +53,7 @@ def until(question, what, seconds=PATIENCE):
 class Server:
     """The program of the README on a free port; a context, so that it always ends."""
 
-    ready, cwd = "/ready", support.ROOT
+    ready, cwd, kept, patience = "/ready", support.ROOT, (), PATIENCE
 
     def __init__(self, folder, tmp_path, *options, **variables):
         port = free_port()
@@ -70,11 +68,11 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self.kept,
             )
 
     def program(self, _folder, port, *options):
-        app = "common.sentiment.api:create_app"
-        return ["-m", "uvicorn", "--factory", app, *options, "--port", port]
+        return ["-m", "common.sentiment.api", *options, "--port", port]
 
     def __enter__(self):
         def ready():
@@ -83,7 +81,7 @@ class Server:
             return httpx.get(self.url + self.ready, timeout=5).status_code == 200
 
         try:
-            until(ready, "a ready server")
+            until(ready, "a ready server", self.patience)
         except BaseException:
             self.stop()
             raise
@@ -145,6 +143,14 @@ def resident_bytes(server):
         if line.startswith("process_resident_memory_bytes "):
             return float(line.split()[1])
     return None  # no such metric outside Linux
+
+
+def most_resident_bytes(server):
+    """Return the peak so far: what a connection held is free again after its end."""
+    status = Path(f"/proc/{server.process.pid}/status")
+    if not status.exists():
+        return None  # outside Linux
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) * 1024
 
 
 def pieces(total, piece=b"x" * 65_536):
@@ -216,6 +222,112 @@ def test_what_is_not_http_is_cut_off(server, lines):
         head = line.recv(1000)
         assert not head or head.startswith((b"HTTP/1.1 4", b"HTTP/1.1 2"))
     assert_well(server)
+
+
+ENDLESS = {
+    "requests ahead of their answers": (
+        b"",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}" * 500,
+    ),
+    "one header": (b"GET /health HTTP/1.1\r\nX: ", b"y" * 65_536),
+    "headers": (b"GET /health HTTP/1.1\r\n", b"X: y\r\n" * 10_000),
+    "a path": (b"GET /", b"y" * 65_536),
+    "trailers": (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+        b"X: y\r\n" * 10_000,
+    ),
+}
+
+
+@posix
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_no_layer_of_the_application_sees_fills_no_memory(folder, tmp_path, what):
+    """The parser reads before the gate asks for a key."""
+    begin, more = ENDLESS[what]
+
+    def flood(server):
+        with (
+            contextlib.suppress(OSError),  # cut off, as it should be
+            socket.create_connection(server.address, timeout=2) as line,
+        ):
+            line.sendall(begin)
+            for _ in range(40_000_000 // len(more)):
+                line.sendall(more)  # reads no answer
+
+    with Server(folder, tmp_path, SENTIMENT_API_KEY="k") as one:
+        before = most_resident_bytes(one)
+        threads = [threading.Thread(target=flood, args=(one,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert httpx.get(one.url + "/health", timeout=PATIENCE).status_code == 200
+        if before is not None:
+            assert most_resident_bytes(one) - before < 20e6
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(server):
+    paths = [b"/health", b"/nothing", b"/ready"] * 40
+    asked = b"".join(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in paths)
+    found = b""
+    with socket.create_connection(server.address, timeout=PATIENCE) as line:
+        line.sendall(asked)
+        while found.count(b"HTTP/1.1 ") < len(paths):
+            found += line.recv(65_536)
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", found)
+    assert statuses == [b"200", b"404", b"200"] * 40
+
+
+# --- What is written down -------------------------------------------------------------
+
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw==",
+    "Sec-WebSocket-Version": "13",
+}
+
+
+class PlainServer(Server):
+    """As somebody starts it who knows uvicorn and nothing else."""
+
+    def program(self, _folder, port, *options):
+        app = "common.sentiment.api:create_app"
+        return ["-m", "uvicorn", "--factory", app, *options, "--port", port]
+
+
+@pytest.mark.parametrize("kind", [Server, PlainServer])
+def test_a_websocket_brings_no_text_into_the_log(folder, tmp_path, kind):
+    with kind(folder, tmp_path) as one:
+        asked = one.url + "/predict?text=wonderful"
+        answer = httpx.get(asked, headers=UPGRADE, timeout=PATIENCE)
+        assert answer.status_code in (403, 405)
+        assert one.predict(json={"text": "good"}).status_code == 200
+        until(lambda: one.lines()[-1].get("status") == 200, "the line of the last")
+    assert "wonderful" not in one.log.read_text()
+
+
+@posix
+def test_a_standard_output_that_nobody_reads_hangs_nothing(folder, tmp_path):
+    class Unread(Server):
+        def program(self, *given):
+            # A pipe whose reading end this test holds and never reads
+            code = f"import os, runpy; os.dup2({writer}, 1); os.dup2({writer}, 2); "
+            code += "runpy.run_module('common.sentiment.api', run_name='__main__')"
+            return ["-c", code, *super().program(*given)[2:]]
+
+    reader, writer = os.pipe()
+    Unread.kept = (writer,)
+    try:
+        with Unread(folder, tmp_path) as one:
+            with httpx.Client(base_url=one.url, timeout=10) as client:
+                for _ in range(1_500):
+                    assert client.get("/health").status_code == 200
+            one.process.terminate()
+            assert one.process.wait(PATIENCE) in (0, -signal.SIGTERM)
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 # --- Slow clients ---------------------------------------------------------------------
@@ -382,7 +494,7 @@ def test_a_killed_worker_takes_only_its_own_requests_with_it(folder, tmp_path):
 
 
 def test_more_than_it_can_do_is_refused_with_a_time_to_come_back(folder, tmp_path):
-    with Server(folder, tmp_path, SENTIMENT_MAX_IN_FLIGHT="1") as one:
+    with Server(folder, tmp_path, SENTIMENT_ANSWER_SECONDS="0.05") as one:
         batch = json.dumps({"texts": ["good " * 3_000] * 64}).encode()
 
         async def run():
@@ -503,35 +615,17 @@ def test_no_generated_request_gets_an_undocumented_answer(server):
 
 
 class MlflowServer(Server):
-    """The rival of Day 30's notebook, started by the notebook's own two programs."""
+    """The rival of Day 30's notebook, started by the notebook's own program."""
 
-    ready = "/ping"
+    ready, patience = "/ping", 4 * PATIENCE  # it imports much, in two programs
 
     def __init__(self, folder, tmp_path):
         self.cwd = tmp_path
-        notebook = next(support.ROOT.glob("day30_*/*.ipynb"))
-        for cell in notebooks.read(notebook).cells:
-            for call in ast.walk(
-                ast.parse(cell.source if cell.cell_type == "code" else "")
-            ):
-                if getattr(getattr(call, "func", None), "attr", "") == "write_text":
-                    target = ast.unparse(call.func.value)
-                    if name := re.search(r"SCRATCH / '(score|save)\.py'", target):
-                        text = ast.literal_eval(call.args[0])
-                        (tmp_path / f"{name[1]}.py").write_text(text)
-        super().__init__(
-            folder,
-            tmp_path,
-            PYTHONPATH=str(support.ROOT),
-            PATH=os.pathsep.join(
-                [str(Path(sys.executable).parent), os.environ["PATH"]]
-            ),
-            MLFLOW_DISABLE_TELEMETRY="true",
-            MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow.db'}",
-        )
+        super().__init__(folder, tmp_path)
 
     def program(self, folder, port):
-        return ["save.py", port, str(folder)]
+        serve = next(support.ROOT.glob("day30_*/peers/serve_mlflow.py"))
+        return [str(serve), port, str(folder)]
 
     def stop(self):
         with contextlib.suppress(ProcessLookupError):  # the server is a grandchild

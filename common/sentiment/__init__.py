@@ -13,7 +13,9 @@
     pipeline    all of it in one command
     observer    who is told how a run of it goes on
     tracking    an observer that writes into an MLflow store, where one is configured
-    api         the service
+    promotion   may a challenger take the champion's place?
+    registry    versions of the model, and which of them serves
+    api         the service, a package with one module a layer
 
 Importing this package imports none of them: a server needs no Keras, a training run
 no web framework.

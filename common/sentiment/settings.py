@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import io
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -36,12 +36,13 @@ def default_model() -> Path:
     """Where the server looks for a model when nobody says where.
 
     Returns:
-        The best artifact of that name in the course home; while there is none, the
-        folder in which Day 30's full run will put it.
+        The best artifact of that name in the course home: another one once a better
+        one has been saved. While there is none, the folder in which Day 30's full run
+        will put it.
     """
     try:
-        # What it prints is for people; standard output holds the server's log
-        with contextlib.redirect_stdout(sys.stderr):
+        # What it prints is for notebooks; standard output holds the server's log
+        with contextlib.redirect_stdout(io.StringIO()):
             return artifacts.require(ARTIFACT)
     except artifacts.ArtifactError:
         return course_home() / "artifacts" / ARTIFACT / "full"
@@ -52,8 +53,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Path = Field(default_factory=default_model)
-    """The folder that `export.export` wrote."""
+    model: Path | None = None
+    """The folder that `export.export` wrote; if unset, `default_model()` each time."""
     api_key: SecretStr | None = None
     """Who sends no such `X-API-Key` gets no prediction; nobody needs one if unset."""
     max_characters: int = Field(20_000, ge=1, le=1_000_000)
@@ -64,22 +65,26 @@ class Settings(BaseModel):
     """The largest body that is read; more is counted, thrown away and refused."""
     body_seconds: float = Field(5.0, gt=0, le=3600)
     """How long a client may take to send its body."""
-    max_in_flight: int = Field(32, ge=1, le=100_000)
-    """Requests for a prediction at work or waiting for it; one more is refused."""
+    answer_seconds: float = Field(1.5, gt=0, le=3600)
+    """How long a request may wait for its turn; who would wait longer is refused."""
     requests_per_second: float | None = Field(None, gt=0)
     """Rate limit of one client, by address and worker process; none if unset."""
-    inline_characters: int = Field(20_000, ge=0)
-    """A request with more text than this is predicted in a thread of its own."""
+    inline_bytes: int = Field(20_000, ge=0)
+    """A request with a larger body than this is predicted in a thread of its own."""
     threads: int = Field(1, ge=1, le=256)
     """Threads of ONNX Runtime inside one prediction."""
     reload_seconds: float = Field(2.0, ge=0)
-    """How often the folder is looked at for a new model; 0 for never."""
+    """How often the folder is looked at for a new model; 0 for once, at the start."""
+    load_seconds: float = Field(60.0, gt=0, le=3600)
+    """How long reading the folder may take until it is said to hang."""
     log_texts: bool = False
     """Whether the log may hold what users wrote. It should not."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read the variables that begin with `SENTIMENT_`; an empty one is unset.
+
+        A blank key is refused.
 
         Raises:
             SettingsError: a value cannot be used; one sentence, every such variable.
@@ -90,10 +95,16 @@ class Settings(BaseModel):
             for name, variable in _VARIABLES.items()
             if environment.get(variable, "").strip()
         }
+        if not environment.get(_VARIABLES["api_key"], "unset").strip():
+            # Unset means open to all; a script that lost its secret does not mean that
+            raise SettingsError(
+                f"The server cannot start with these settings: {_VARIABLES['api_key']}"
+                " is blank; unset it, or set a key."
+            )
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            problems = "; ".join(_in_words(one) for one in error.errors())
+            problems = "; ".join(_as_sentence(one) for one in error.errors())
             raise SettingsError(
                 f"The server cannot start with these settings: {problems}."
             ) from None
@@ -119,7 +130,7 @@ def misspelt(environment: Mapping[str, str] | None = None) -> list[str]:
     return sentences
 
 
-def _in_words(problem: dict) -> str:
+def _as_sentence(problem: dict) -> str:
     """One of pydantic's findings, as "SENTIMENT_MAX_TEXTS = 0: …"."""
     name = str(problem["loc"][0])
     message = problem["msg"][0].lower() + problem["msg"][1:]

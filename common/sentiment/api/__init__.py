@@ -1,6 +1,6 @@
 """The sentiment model behind HTTP: FastAPI outside, ONNX Runtime inside.
 
-    uvicorn common.sentiment.api:create_app --factory --port 8000
+    python -m common.sentiment.api --port 8000
 
     POST /predict   one text or a batch: probabilities and labels
     GET  /health    200 while the process lives, model or not
@@ -11,16 +11,19 @@
 
 Settings are environment variables, listed in `settings.Settings`. From the outside in:
 
+    protocol   HTTP, in bounded memory
     observed   request id, one JSON line a request in the log, metrics, the last net
                under an unexpected error
-    gate       in front of every POST: key, rate, size and time of the body, how many
-               requests are at work; it refuses before anything is parsed
+    gate       in front of every POST: key, rate, content type, size and time of the
+               body; it refuses before anything is parsed
+    queue      one prediction at a time; lets in whom it can answer in time
     app        FastAPI: JSON and schemas; prediction and operations are its paths
     holder     the predictor, and the watch over its folder: a new model serves once
                it has been verified, the old one until then
 
-Each layer is the module of that name; schemas, refusals, log and metrics are what
-several of them use.
+Each layer is the module of that name; schemas, refusals, log, metrics and docs are what
+they use. `uvicorn common.sentiment.api:create_app --factory` starts the same without
+the first layer.
 
 The log holds no text of a user, and no path that is not one of the above, unless
 SENTIMENT_LOG_TEXTS is set.

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,9 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from common import limits
 from common.sentiment import settings as settings_module
+from common.sentiment.api.docs import add_docs
 from common.sentiment.api.gate import Gate
 from common.sentiment.api.holder import Holder
 from common.sentiment.api.log import Log
@@ -38,14 +39,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         except SettingsError as reason:
             print(reason, file=sys.stderr)
             raise SystemExit(_STARTUP_FAILURE) from None
-    metrics, log = Metrics(), Log(settings.log_texts)
+    metrics = Metrics()
+    log = Log(settings.log_texts, metrics.lines_dropped.inc)
     holder = Holder(settings, metrics, log)
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        _take_over_the_access_log()
-        _raise_the_limit_of_open_files()
+        log.start()
+        limits.raise_open_files()
         for sentence in settings_module.misspelt():
             log.write("settings", level="warning", problem=sentence)
         watching = asyncio.create_task(holder.watch())
@@ -54,16 +56,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         with contextlib.suppress(asyncio.CancelledError):
             await watching
         pool.shutdown(wait=False, cancel_futures=True)
+        log.stop()
 
     app = FastAPI(
         title="Sentiment of film reviews",
         version=API_VERSION,
         description="Is a review positive or negative? One text, or a batch of them.",
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's pages fetch their scripts from the internet
+        redoc_url=None,
     )
-    app.state.holder, app.state.settings = holder, settings
+    app.state.holder, app.state.settings, app.state.log = holder, settings, log
     add_operations(app, holder, settings, metrics)
     add_prediction(app, holder, settings, metrics, pool)
+    add_docs(app)
     app.add_exception_handler(RequestValidationError, invalid_body)
     app.add_exception_handler(HTTPException, http_error)
     paths = frozenset(route.path for route in app.routes)
@@ -71,22 +77,3 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Gate, settings=settings, metrics=metrics)
     app.add_middleware(Observed, paths=paths, metrics=metrics, log=log)
     return app
-
-
-def _take_over_the_access_log() -> None:
-    """Silence uvicorn's line a request: ours replaces it, and holds no query."""
-    access = logging.getLogger("uvicorn.access")
-    access.handlers, access.propagate = [], False
-
-
-def _raise_the_limit_of_open_files() -> None:
-    """Ask for as many open files as the system allows: a connection is one."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,4 +1,4 @@
-"""In front of every POST: key, rate, places, and the size and time of the body."""
+"""In front of every POST: key, rate, kind, size and time of the body, and the queue."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,13 @@ from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.sentiment.api.metrics import Metrics
-from common.sentiment.api.refusals import RETRY_SECONDS, refusal
+from common.sentiment.api.queue import ClientLeft, Place, Queue, TooLate
+from common.sentiment.api.refusals import overloaded, refusal
 from common.sentiment.settings import Settings
 
-_KEY_HEADER = b"x-api-key"
+_KEY_HEADER, _JSON = b"x-api-key", b"application/json"
 _BUFFERED_BODIES = 32
-"""Bodies of full size that may wait in memory while slow clients send them."""
+"""Bodies of full size that may be in memory, still coming or waiting for their turn."""
 _DRAINED_BODIES = 16
 """How many times its limit of a body is read and thrown away before the line is cut:
 a client that is still sending does not see the answer."""
@@ -34,9 +35,9 @@ class Gate:
 
     There is one such path, /predict; the others are read with GET, without a body.
 
-    A request holds a place only once its body is there, so that slow clients do not
-    keep quick ones out. The number of places bounds how long a request waits: who
-    comes when all are taken hears so at once, and when to come back.
+    A request joins the queue only once its body is there, so that slow clients do not
+    keep quick ones out. Who cannot be answered in time hears so at once, and when to
+    come back. Large requests have a queue and a thread of their own.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics):
@@ -45,7 +46,7 @@ class Gate:
         self._key = None if key is None else key.get_secret_value().encode()
         rate = settings.requests_per_second
         self._bucket = None if rate is None else Buckets(rate)
-        self._in_flight = 0
+        self._small, self._large = (Queue(settings.answer_seconds) for _ in range(2))
         self._buffered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +55,7 @@ class Gate:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        answer = self._refusal(scope)
+        answer, body = self._refusal(scope), b""
         if answer is None:
             try:
                 body = await self._read(scope, receive)
@@ -62,18 +63,30 @@ class Gate:
                 answer = refused.answer
                 if answer is None:
                     return
-        if answer is None and self._in_flight >= self._settings.max_in_flight:
-            answer = self._full(scope)
+        beside = len(body) > self._settings.inline_bytes
+        queue = self._large if beside else self._small
+        if answer is None and (excess := queue.excess()):
+            answer = overloaded(scope, excess)
         if answer is not None:
             await answer(scope, receive, send)
             return
-        self._in_flight += 1
-        self._metrics.in_flight.set(self._in_flight)
+        self._buffered += len(body)
         try:
-            await self._app(scope, _replay(body, receive), send)
+            with queue.place(receive) as place:
+                self._count()
+                await place.turn()
+                scope["state"]["beside"] = beside
+                await self._app(scope, _replay(body, receive), _passing_on(place, send))
+        except ClientLeft:
+            return
+        except TooLate:
+            await overloaded(scope)(scope, receive, send)
         finally:
-            self._in_flight -= 1
-            self._metrics.in_flight.set(self._in_flight)
+            self._buffered -= len(body)
+            self._count()
+
+    def _count(self) -> None:
+        self._metrics.in_flight.set(self._small.waiting + self._large.waiting)
 
     def _refusal(self, scope: Scope) -> Response | None:
         """Return why not even the body is read, or None."""
@@ -95,13 +108,13 @@ class Gate:
                 wait = math.ceil(wait)
                 message = f"Too many requests; try again in {wait} s."
                 return refusal(scope, 429, "rate_limited", message, retry=wait)
-        if self._in_flight >= self._settings.max_in_flight:
-            return self._full(scope)
+        if not _is_json(headers):
+            message = 'Send the header "Content-Type: application/json"'
+            message += """ (curl: -H "Content-Type: application/json")."""
+            return refusal(scope, 415, "not_json", message)
+        if excess := self._small.excess():
+            return overloaded(scope, excess)
         return None
-
-    def _full(self, scope: Scope) -> Response:
-        message = f"All places are taken; try again in {RETRY_SECONDS} s."
-        return refusal(scope, 503, "overloaded", message, retry=RETRY_SECONDS)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         """Read the body, counting what comes, whatever its headers promise.
@@ -131,7 +144,7 @@ class Gate:
                     held += len(chunk)
                     self._buffered += len(chunk)
                     if more and self._buffered > _BUFFERED_BODIES * limit:
-                        raise _BodyRefused(self._full(scope))
+                        raise _BodyRefused(overloaded(scope))
         except TimeoutError:
             if not too_large:
                 seconds = self._settings.body_seconds
@@ -154,6 +167,22 @@ def _content_length(scope: Scope) -> int:
             with contextlib.suppress(ValueError):
                 return int(value)
     return 0
+
+
+def _passing_on(place: Place, send: Send) -> Send:
+    """Return a `send` that ends the turn before the answer goes on its slow way."""
+
+    async def passing_on(message: Message) -> None:
+        place.pass_on()
+        await send(message)
+
+    return passing_on
+
+
+def _is_json(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Return whether the body is said to be JSON, with or without parameters."""
+    kinds = [value for name, value in headers if name == b"content-type"]
+    return len(kinds) == 1 and kinds[0].partition(b";")[0].strip().lower() == _JSON
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -51,6 +51,7 @@ class Metrics:
             mode="max",
         )
         self.reloads = counter("model_reloads", "Models tried", ["outcome"])
+        self.lines_dropped = counter("log_lines_dropped", "Log lines not written")
         self._series: dict[tuple, tuple] = {}
         self._serving: tuple[str, str] | None = None
 

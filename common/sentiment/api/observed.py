@@ -33,6 +33,8 @@ class Observed:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = _request_id(scope)
         status = 0
+        # HEAD is GET without the body, which uvicorn leaves away
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -46,7 +48,7 @@ class Observed:
 
         trace = None
         try:
-            await self._app(scope, receive, noting)
+            await self._app(inner, receive, noting)
         except Exception as error:
             # Without the error's own words: they may quote what a user wrote
             frames = traceback.extract_tb(error.__traceback__)

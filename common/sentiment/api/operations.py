@@ -44,7 +44,7 @@ def add_operations(
             "max_texts",
             "max_body_bytes",
             "body_seconds",
-            "max_in_flight",
+            "answer_seconds",
             "requests_per_second",
         }
     )

@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import APIKeyHeader
 
 from common.sentiment.api.holder import Holder, not_ready
@@ -23,7 +23,6 @@ def add_prediction(
 ) -> None:
     """Add `/predict`: the one path that reads what a user wrote."""
     texts_of_a_request = request_schemas(settings)
-    turn = asyncio.Lock()
     # The Gate has compared the key already; this makes /docs ask for it
     key = APIKeyHeader(name="X-API-Key", auto_error=False)
     with_key = [] if settings.api_key is None else [Depends(key)]
@@ -48,19 +47,15 @@ def add_prediction(
         predictor = holder.predictor  # the one that serves now, to the end of this
         if predictor is None:
             return not_ready(request.scope, holder)
-        if sum(map(len, texts)) <= settings.inline_characters:
-            # One prediction at a time, and before each the loop accepts, counts and
-            # refuses whoever has come: overload is answered within one prediction
-            async with turn:
-                await asyncio.sleep(0)
-                found = predictor.probabilities(texts)
-        else:
+        if request.state.beside:
             loop = asyncio.get_running_loop()
             found = await loop.run_in_executor(pool, predictor.probabilities, texts)
+        else:
+            found = predictor.probabilities(texts)
         probabilities = found.tolist()
         labels = [predictor.label(p) for p in probabilities]
         metrics.predicted(texts, probabilities, labels.count("positive"))
-        return Predictions(
+        answer = Predictions(
             predictions=[
                 Prediction(label=label, probability=p)
                 for label, p in zip(labels, probabilities, strict=True)
@@ -68,3 +63,5 @@ def add_prediction(
             model=predictor.manifest.kind,
             manifest_sha256=predictor.digest,
         )
+        # Not left to FastAPI, which would validate a second time what was just built
+        return Response(answer.model_dump_json(), media_type="application/json")

@@ -1,6 +1,7 @@
 """How the service says no: one form for every refusal."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,9 +59,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         401: "The key is missing or wrong",
         408: "The body came too slowly",
         413: "The body is too large",
+        415: "The body does not say that it is JSON",
         422: "The body is not what the schema says",
         429: "Too many requests of this client",
-        503: "No model serves, or all places are taken",
+        503: "No model serves, or the answer would come too late",
     }.items()
 }
 for _status in (429, 503):
@@ -107,3 +109,10 @@ async def http_error(request: Request, error: HTTPException) -> Response:
         words.get(error.status_code, f"{error.detail}."),
         headers=error.headers,
     )
+
+
+def overloaded(scope: Scope, seconds: float = 0.0) -> Response:
+    """Build the 503 for who would be answered too late; `seconds` to come back in."""
+    wait = max(RETRY_SECONDS, math.ceil(seconds))
+    message = f"The answer would come too late; try again in {wait} s."
+    return refusal(scope, 503, "overloaded", message, retry=wait)

@@ -97,7 +97,7 @@ def request_schemas(settings: Settings) -> Any:
             Field(min_length=1, max_length=settings.max_texts),
         ]
 
-    def which(body: Any) -> str | None:
+    def form_of(body: Any) -> str | None:
         if isinstance(body, OneText):
             return "one"
         if isinstance(body, ManyTexts):
@@ -109,7 +109,7 @@ def request_schemas(settings: Settings) -> Any:
     return Annotated[
         Annotated[OneText, Tag("one")] | Annotated[ManyTexts, Tag("many")],
         Discriminator(
-            which,
+            form_of,
             custom_error_type="not_an_object",
             custom_error_message='Input should be {"text": …} or {"texts": […]}',
         ),
