@@ -81,6 +81,34 @@ METRICS: dict[str, Metric] = {
         "Requests lost while the champion changed twice", "count", True
     ),
     "requests_sent": Metric("Requests sent meanwhile", "count"),
+    # Day 27
+    "remade_differing_weights": Metric(
+        "Weights in which last month's model, made again, differs from the first",
+        "count",
+        True,
+    ),
+    "pulled_differing_bytes": Metric(
+        "Bytes that differ after a push, the loss of folder and cache, and a pull",
+        "count",
+        True,
+    ),
+    "needless_stage_runs": Metric(
+        "Stages that ran although the change could not reach them", "count", True
+    ),
+    "clone_of_weights_ratio": Metric(
+        "A git clone with four versions of a model's weights, over one version",
+        "ratio",
+        True,
+    ),
+    "clone_of_text_ratio": Metric(
+        "A git clone with four versions of reviews as text, over one version",
+        "ratio",
+        True,
+    ),
+    "turned_labels": Metric(
+        "Validation reviews that this month's model calls otherwise than last month's",
+        "count",
+    ),
     # Day 29
     "monolith_differing_weights": Metric(
         "Weights in which the pipeline's model and the notebook's differ", "count", True

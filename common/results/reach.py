@@ -22,6 +22,7 @@ CARRIERS = {
     "common.packages": "installs what requirements.txt pins",
     "common.program": "starts programs",
     "common.artifact_folders": "keeps folders and hands them on, byte for byte",
+    "common.terminal": "runs git and dvc as they are typed, apart from the user's",
     "common.datasets.ladder": "hands on bytes of the SHA-256 that a recipe asks for",
     "common.datasets.download": "fetches them",
 }
