@@ -8,11 +8,29 @@ MODELS: dict[str, str] = {
     "mlp": "Day 1's network",
 }
 
+FAMILIES: dict[str, str] = {
+    # Day 6, in miniature
+    "day5_cnn": "Day 5's network",
+    "lenet": "LeNet",
+    "alexnet": "AlexNet",
+    "nin": "NiN",
+    "googlenet": "GoogLeNet",
+    "resnet": "ResNet",
+}
+
 METRICS: dict[str, Metric] = {
     # Day 5
     "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
     "lenet_accuracy": Metric("MNIST test accuracy of LeNet"),
     "mlp_accuracy": Metric("Test accuracy of Day 1's network on the same images"),
+    # Day 6
+    **{
+        f"{name}_same_{what}_valid_accuracy": Metric(
+            f"Validation accuracy after the same {what}, {words}"
+        )
+        for what in ("epochs", "seconds")
+        for name, words in FAMILIES.items()
+    },
 }
 
 BENCHMARKS: dict[str, str] = {
