@@ -24,6 +24,7 @@ from common.sentiment import data
 from common.sentiment.bundle import BundleError
 from common.sentiment.config import Config, ConfigError
 from common.sentiment.features import FeatureError
+from common.sentiment.observer import Observer
 from common.sentiment.pipeline import STAGES, Context, PipelineError, Stage
 from common.sentiment.pipeline.provenance import code_sha256, digest, file_hashes
 from common.sentiment.pipeline.runner import CHECKPOINTS, remove
@@ -78,6 +79,7 @@ def run_stage(
             dataset=None if stage.needs else data.read(reviews),
             code_sha256=code_sha256(NAMES),
             say=say,
+            epoch_ends=Observer().epoch_ends,  # nobody asked to hear of it
         )
     )
     remove(target)
