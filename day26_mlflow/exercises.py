@@ -50,7 +50,7 @@ def check_digests(answer):
     if not isinstance(answer, dict) or set(answer) != set(_DIGESTS):
         raise Wrong("Answer with the dictionary of the cell, its keys unchanged.")
     known = ("both", "mlflow", "ours", "neither")
-    given = {change: str(answer[change]).strip().lower() for change in answer}
+    given = {change: str(answer[change]).lower().strip(" \"'()") for change in answer}
     for one in given.values():
         if one not in known:
             raise Wrong(f"{one!r} is none of {', '.join(map(repr, known))}.")

@@ -749,7 +749,8 @@ def test_the_layout_of_a_learner_is_kept(
 def test_the_lab_serves_without_a_screen_and_ends_quietly(tmp_path: Path) -> None:
     """tools/lab.py as `make lab` runs it: the address, the page, Ctrl-C, status 0."""
     course = tmp_path / "course"
-    shutil.copytree(ROOT / "tools", course / "tools")
+    for folder in ("tools", "common"):
+        shutil.copytree(ROOT / folder, course / folder)
     (course / "README.md").write_text("# Course")
     blank = {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "JUPYTER_TOKEN"}
     surroundings = {k: v for k, v in os.environ.items() if k not in blank}

@@ -595,7 +595,7 @@ def test_a_model_that_cannot_be_converted_says_why(tmp_path, monkeypatch, backen
     assert not (tmp_path / "model.onnx").exists()
 
 
-@pytest.mark.parametrize("kind", ["bigrams", "bilstm"])
+@pytest.mark.parametrize("kind", ["bigrams"])  # the kind that is served
 def test_equal_models_export_equal_bytes(tmp_path, monkeypatch, kind):
     """Counters of the process and the order of Python's sets leave no trace."""
     model = build_model(ModelConfig(kind=kind, embedding_dim=4, units=3), 20)
