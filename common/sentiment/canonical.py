@@ -4,7 +4,10 @@ bytes.
 The converter numbers what it makes by counters of the process, and orders nodes and
 shares constants by the hash of their names, which Python draws anew in each process.
 Here the nodes stand in the order in which the output needs them, constants of equal
-content are one, and names are numbers in that order. What the graph computes stays.
+content are one, copies (Identity) are made for outputs alone, and names are numbers in
+that order. What the graph computes stays.
+Where the order means nothing (the terms of a sum, the variables that a loop carries),
+canonical_order has chosen one before.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import onnx
+
+from common.sentiment import canonical_order
 
 
 def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -26,7 +31,8 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     result.doc_string = ""
     del result.metadata_props[:]
     inputs = {value.name: value.name for value in model.graph.input}
-    result.graph.CopyFrom(_graph(model.graph, inputs, None, itertools.count()))
+    ordered = canonical_order.ordered(model.graph)
+    result.graph.CopyFrom(_graph(ordered, inputs, None, itertools.count()))
     return result
 
 
@@ -55,6 +61,8 @@ def _graph(
             return names.get(tensor, "")
         if tensor in constants:
             names[tensor] = add_constant(constants[tensor])
+        elif tensor in made_by and made_by[tensor].op_type == "Identity":
+            names[tensor] = renamed(made_by[tensor].input[0])
         elif tensor in made_by:
             add_node(made_by[tensor])
         else:
@@ -86,8 +94,22 @@ def _graph(
         copy.name = f"{node.op_type}_{next(numbers)}"
         result.node.append(copy)
 
+    def output(tensor: str) -> str:
+        """A name for an output: its own, so copied where another one has it."""
+        name = renamed(tensor)
+        own = {made for node in result.node for made in node.output}
+        own.update(value.name for value in result.input)
+        if name in own and name not in (value.name for value in result.output):
+            return name
+        copy = f"tensor_{next(numbers)}"
+        result.node.add(op_type="Identity", name=f"Identity_{next(numbers)}")
+        result.node[-1].input.append(name)
+        result.node[-1].output.append(copy)
+        return copy
+
     result.input.extend(_value(value, names[value.name]) for value in graph.input)
-    result.output.extend(_value(v, renamed(v.name)) for v in graph.output)
+    for value in graph.output:
+        result.output.append(_value(value, output(value.name)))
     return result
 
 
