@@ -1,5 +1,5 @@
-"""An order where ONNX leaves it open: the terms of a sum or product, and the variables
-that a loop carries, which the converter lists as its sets happen to yield them.
+"""An order where ONNX leaves it open: the variables that a loop carries and the terms
+of the sums and products in it, which the converter lists as its sets yield them.
 
 Every tensor gets a fingerprint of what computes it, free of names and of these orders;
 by the fingerprints they are sorted. For a loop that is the refinement of colours by
@@ -67,7 +67,9 @@ class _Fingerprints:
 
     def _sort(self, node: onnx.NodeProto) -> None:
         """Choose a node's open orders, and know its outputs from then on."""
-        if node.op_type in _COMMUTATIVE:
+        # Outside of loops the converter keeps their order; so do we, and what was
+        # exported by an earlier version of the course keeps its bytes.
+        if node.op_type in _COMMUTATIVE and self.outer is not None:
             terms = sorted(node.input, key=self.of)
             del node.input[:]
             node.input.extend(terms)
