@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
-from common.exercises import Exercise, Wrong, WrongAnswer, choice, expect_causes
+from common.exercises import Exercise, Wrong, WrongAnswer, choice, expect_causes, word
 
 SETUP = """
 import json
@@ -50,7 +50,7 @@ def check_digests(answer):
     if not isinstance(answer, dict) or set(answer) != set(_DIGESTS):
         raise Wrong("Answer with the dictionary of the cell, its keys unchanged.")
     known = ("both", "mlflow", "ours", "neither")
-    given = {change: str(answer[change]).lower().strip(" \"'()") for change in answer}
+    given = {change: word(answer[change]) for change in answer}
     for one in given.values():
         if one not in known:
             raise Wrong(f"{one!r} is none of {', '.join(map(repr, known))}.")
@@ -222,11 +222,8 @@ def check_causes(answer):
 
 
 def check_safe_ledger(ledger_class):
-    if not isinstance(ledger_class, type):
+    if not callable(ledger_class):
         raise Wrong("Hand in the class itself: SafeLedger, without brackets.")
-    for name in ("start", "log", "finish", "read"):
-        if not callable(getattr(ledger_class, name, None)):
-            raise Wrong(f"The class has no method {name}.")
     with tempfile.TemporaryDirectory() as folder:
         _one_run(ledger_class, Path(folder) / "one")
         _died(ledger_class, Path(folder) / "died")
@@ -249,6 +246,9 @@ def _read(ledger, run_id):
 def _one_run(ledger_class, folder):
     folder.mkdir()
     ledger = ledger_class(folder)
+    for name in ("start", "log", "finish", "read"):
+        if not callable(getattr(ledger, name, None)):
+            raise Wrong(f"SafeLedger(folder) has no method {name}.")
     first, second = ledger.start(rate=0.02, seed=7), ledger.start(rate=0.02, seed=7)
     if first is None:
         raise Wrong("start(**params) has to return the id of the run.")
@@ -664,10 +664,12 @@ EXERCISES = [
                 "write on start and on every log",
             ),
             WrongAnswer(
-                "class SafeLedger:\n    def start(self, **params): pass",
+                "class SafeLedger:\n"
+                "    def __init__(self, folder): pass\n"
+                "    def start(self, **params): pass",
                 "no method log",
             ),
-            WrongAnswer("def SafeLedger(folder): pass", "Hand in the class"),
+            WrongAnswer("SafeLedger = 'a class'", "Hand in the class"),
         ),
     ),
 ]

@@ -21,7 +21,11 @@ from test_lab_browser import browser, free_port, picture, stop  # noqa: F401
 from common.sentiment import tracking, tracking_store
 from common.sentiment.config import Config
 
-START_SECONDS = 120
+START_SECONDS = 300
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,7 @@ def page_of(store: tuple, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             [sys.executable, "-m", "mlflow", "server", *options]
             + ["--backend-store-uri", f"sqlite:///{store[0]}"],
             cwd=home,
-            env=support.surroundings(home / "home", MLFLOW_DISABLE_TELEMETRY="true"),
+            env=support.surroundings(home / "home", **QUIET),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
