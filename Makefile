@@ -10,6 +10,7 @@ DAY      =
 DAYS     =
 STALE    =
 BUDGET   =
+EDITED   =
 WORKERS ?= 2
 
 ifeq ($(OS),Windows_NT)
@@ -25,13 +26,13 @@ export PYTHON
 NOTEBOOKS = $(wildcard day*/day*.ipynb electives/*/*.ipynb)
 NBVAL     = -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env
 SET_UP    = python=`sh tools/find_python.sh` && "$$python" tools/setup_env.py
-PYTEST    = $(VENV_PYTHON) -m pytest
+PYTEST    = $(VENV_PYTHON) -P -m pytest
 RUFF      = $(VENV_PYTHON) -m ruff
 CHOICE    = $(VENV_PYTHON) tools/choice.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab serve test test-all test-colab day record progress stamp update fmt lint \
-        clean setup setup-tests
+.PHONY: help lab serve test test-all test-colab day add record redraw progress stamp \
+        update fmt lint clean setup setup-tests
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,12 +42,13 @@ lab: setup ## open JupyterLab on the README and Day 1 (PORT=, IP=, DAY=)
 	  $(if $(DAY),--day "$(DAY)")
 
 serve: setup ## serve the sentiment model that Day 30 left, at 127.0.0.1:8000 (PORT=)
-	@$(VENV_PYTHON) -m common.sentiment.api $(if $(PORT),--port "$(PORT)")
+	@$(VENV_PYTHON) -P common/program.py common.sentiment.api $(if $(PORT),--port "$(PORT)")
 
-test: setup ## run the tests, and every notebook end to end, in the smoke budget
-	@COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) -m "not without_network and not twice" tests $(NOTEBOOKS)
+test: add ## run the tests, and every notebook end to end, in the smoke budget (EDITED=1: yours)
+	@COURSE_BUDGET=smoke COURSE_TEST_EDITED=$(EDITED) $(VENV_PYTHON) -P tools/run_tests.py \
+	  $(NBVAL) -m "not without_network and not twice"
 
-test-all: setup-tests lint ## the same and style; every notebook also offline, on JAX, on PyTorch
+test-all: add lint ## the same and style; every notebook also offline, on JAX, on PyTorch
 	@chosen=`$(CHOICE) real data` && COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $$chosen
 	@chosen=`$(CHOICE) jax` && COURSE_BUDGET=smoke KERAS_BACKEND=jax $(PYTEST) $(NBVAL) $$chosen
 	@chosen=`$(CHOICE) torch` && COURSE_BUDGET=smoke KERAS_BACKEND=torch $(PYTEST) $(NBVAL) $$chosen
@@ -58,9 +60,15 @@ test-colab: setup ## run the notebooks as in Colab, on Colab's package versions
 day: setup ## run one day in the terminal, on a copy: make day DAY=1
 	@$(VENV_PYTHON) tools/run_day.py "$(DAY)" $(if $(BUDGET),--budget "$(BUDGET)")
 
+add: ## install what Days 22 to 24 and 39 need besides: PyTorch, Transformers, Ray
+	@$(SET_UP) --group large
+
 record: setup ## keep the results of DAY=1, of a queue DAYS="6 7 8" or of STALE=1 (BUDGET=full)
 	@$(VENV_PYTHON) tools/record.py $(DAY) $(if $(DAYS),--days "$(DAYS)") \
 	  $(if $(STALE),--stale) $(if $(BUDGET),--budget "$(BUDGET)")
+
+redraw: setup ## draw a recorded day's drawings anew; no number changes: make redraw DAY=1
+	@$(VENV_PYTHON) tools/record.py "$(DAY)" --redraw
 
 progress: setup ## show your own forty-day grid
 	@$(VENV_PYTHON) tools/progress.py
@@ -89,7 +97,7 @@ clean: ## remove .venv, .venv-colab and caches; runs/ and my-work/ stay
 	@echo "Removed .venv and the caches; runs/, my-work/ and your progress are untouched."
 
 setup:
-	@$(SET_UP)
+	@$(SET_UP) $(if $(DAY)$(DAYS),--day "$(strip $(DAY) $(DAYS))")
 
 setup-tests:
-	@$(SET_UP) --with-tests
+	@$(SET_UP) --group test

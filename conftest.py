@@ -7,6 +7,7 @@ their own and the smoke budget; each test function has a COURSE_HOME of its own 
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import signal
 import tempfile
@@ -16,9 +17,12 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from common import surroundings
-
 ROOT = Path(__file__).resolve().parent
+# Not by the path: a learner's random.py in the root would come first
+runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
+
+from common import surroundings  # noqa: E402
+
 OF_THE_SESSION = "COURSE_TEST_SESSION"
 
 matplotlib.use("Agg")  # not through the environment: a kernel draws inline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,14 +13,16 @@ from pathlib import Path
 
 from common import ROOT, course_home
 
+LARGE = ROOT / "requirements-large.txt"
 _MADE_FROM = "made-from.txt"
 
 
 def need(*names: str) -> None:
     """Make sure that what a day uses beyond the course's core can be imported.
 
-    In Colab a missing package is installed, in the version that requirements.txt
-    names; elsewhere `make lab` has installed it, and nothing is changed.
+    In Colab a missing package is installed, in the version that the course pins;
+    elsewhere nothing is changed, and what is missing is named with the command that
+    brings it.
 
     Args:
         names: on the package index, for example `"onnxruntime"`.
@@ -30,20 +33,35 @@ def need(*names: str) -> None:
     missing = [name for name in names if not installed(name)]
     if not missing:
         return
-    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
-    wanted = [pin for pin in pins if pin.partition("==")[0] in missing]
     named = " and ".join(missing)
+    core, large = pins("requirements.txt"), pins(LARGE.name)
     if "google.colab" not in sys.modules:
+        if not set(missing) & set(large):
+            raise RuntimeError(
+                f"{named} cannot be imported: `make lab` installs all that the course "
+                "needs, and without make: python -m pip install -r requirements.txt "
+                "-c constraints.txt"
+            )
+        size = re.search(r"([\d.]+) GB", LARGE.read_text(encoding="utf-8"))[1]
         raise RuntimeError(
-            f"{named} cannot be imported: `make lab` installs all that the course "
-            f"needs, or type: python -m pip install {' '.join(wanted)}"
+            f"{named} cannot be imported: `make add` installs what the days with "
+            f"PyTorch and Ray need, {size} GB. Without make: python -m pip install -r "
+            f"{LARGE.name} -c constraints.txt. Then run this cell again."
         )
+    wanted = [(core | large).get(name, name) for name in missing]
     pip = [sys.executable, "-m", "pip", "install", "-q", *wanted]
     run = subprocess.run(pip, capture_output=True, text=True)
     if run.returncode:
         last = (run.stderr or run.stdout).strip().splitlines()[-1:] or ["no message"]
         raise RuntimeError(f"{named} cannot be installed: {last[0]}")
     importlib.invalidate_caches()
+
+
+def pins(file: str) -> dict[str, str]:
+    """Return {name: requirement} of a file, as `{"ray": "ray[data]==2.60.0"}`."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    found = (re.match(r"([\w.-]+)(\[[\w,-]+\])?==\S+", line) for line in lines)
+    return {match[1]: match[0] for match in found if match}
 
 
 def installed(name: str) -> bool:

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
+
+if TYPE_CHECKING:
+    from common.results import DayResult
 
 STYLE = Path(__file__).with_name("course.mplstyle")
 
@@ -187,6 +192,48 @@ def confusion_matrix(
         ax.text(i + 0.5, i + 0.5, hits, ha="center", va="center", fontsize=9)
     ax.grid(False)
     ax.set(xlabel="predicted class", ylabel="true class")
+    return ax
+
+
+def accuracy_against_seconds(
+    rows: Sequence[DayResult], ax: Axes | None = None, today: int | None = None
+) -> Axes:
+    """Draw what the models of several days reach against what their training takes.
+
+    Left and up is better. Rows without training seconds are left out; the area of a
+    point grows with the number of parameters.
+
+    Args:
+        rows: from `results.of_days`, and the day's own.
+        ax: where to draw; a new figure without it.
+        today: the day whose point is coloured; by default the last one.
+
+    Raises:
+        ValueError: no row has training seconds.
+    """
+    rows = [row for row in rows if row.seconds is not None]
+    if not rows:
+        raise ValueError("No row has training seconds, so there is nothing to draw.")
+    today = rows[-1].day if today is None else today
+    ax = plt.subplots()[1] if ax is None else ax
+    for row in rows:
+        color = "C0" if row.day == today else BASELINE_COLOR
+        area = (
+            30 if row.parameters is None else 12 * np.log10(row.parameters + 1) ** 1.5
+        )
+        ax.scatter(row.seconds, row.accuracy, s=area, color=color)
+        ax.annotate(
+            f"Day {row.day}",
+            (row.seconds, row.accuracy),
+            xytext=(6, 4),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    ax.set(xscale="log", xlabel="training (seconds, log scale)", ylabel="accuracy")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.margins(x=0.2, y=0.2)
     return ax
 
 

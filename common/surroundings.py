@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from common import homes
+
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 INLINE = "module://matplotlib_inline.backend_inline"
@@ -44,18 +46,22 @@ def settle() -> str:
     """Set aside what a user has set elsewhere; call it before Keras is imported.
 
     Returns:
-        One sentence that names what was set aside, "" where there is nothing.
+        What to tell: a sentence that names what was set aside, one that says where
+        the learner's files go if not home; "" where there is nothing.
 
     Raises:
         RuntimeError: see `choose_backend` and `keras_json`.
     """
+    moved = homes.find_home()
+    homes.find_place_for_matplotlib()
     spare_loopback()
     aside = [*settle_backend_of_matplotlib(), *choose_backend()]
     path, found = keras_json()
     others = [f"{name} {found[name]}" for name in KERAS if _differs(found, name)]
     if others:
         aside.append(f"{' and '.join(others)} of {_short(path)}")
-    return f"Set aside in this notebook: {'; '.join(aside)}." if aside else ""
+    said = [f"Set aside in this notebook: {'; '.join(aside)}."] if aside else []
+    return "\n".join([moved] * bool(moved) + said)
 
 
 def spare_loopback() -> None:

@@ -230,6 +230,12 @@ def drawings_change_nothing(day: DayFolder) -> Iterator[str]:
     yield from drawings.complaints(day.code)
 
 
+def drawings_are_of_their_code(day: DayFolder) -> Iterator[str]:
+    drawn = day.notebook.metadata.get("drawings")
+    if drawn and drawn != notebooks.drawings_sha256(day.notebook):
+        yield f"a drawing was edited since: make redraw DAY={day.day.number}"
+
+
 def links_are_unbroken(day: DayFolder) -> Iterator[str]:
     texts = [("README.md", day.readme)]
     texts += [(f"cell {number}", cell.source) for number, cell in day.text]
@@ -339,6 +345,7 @@ CHECKS: tuple[Rule, ...] = (
     figures_are_read,
     readme_pictures_are_the_notebooks,
     drawings_change_nothing,
+    drawings_are_of_their_code,
     links_are_unbroken,
     record_is_the_notebooks,
     quick_run_fits_a_laptop,

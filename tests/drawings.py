@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 
 from tools import notebooks
 
-DRAWING = "drawing"
+DRAWING = notebooks.DRAWING
 
 READABLE = (
     "collections", "common.diagrams", "common.plots", "dataclasses", "functools",

@@ -167,7 +167,7 @@ def build(root: Path, changed: dict[int, str] | None = None) -> Course:
         root / "common" / "results",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    for name in ("__init__", "notebook", "surroundings"):
+    for name in ("__init__", "homes", "notebook", "surroundings"):
         shutil.copy(ROOT / "common" / f"{name}.py", root / "common")
     (root / "common" / "quiet.py").write_text(QUIET, encoding="utf-8")
     (root / "common" / "runtime.py").write_text(RUNTIME, encoding="utf-8")

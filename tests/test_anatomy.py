@@ -117,7 +117,9 @@ def lesson() -> list[NotebookNode]:
         text("## 2 The idea"),
         miniature.code("import keras", anatomy.INTRODUCES),
         text("Keras joins in."),
-        *[cell for _ in range(3) for cell in (miniature.code("1 + 1"), text("Two."))],
+        *[cell for _ in range(2) for cell in (miniature.code("1 + 1"), text("Two."))],
+        miniature.code("a = 1", notebooks.DRAWING),
+        text("Two."),
         shown(
             miniature.code("results.record(\n    {}, data)"),
             new_output("stream", text=table),
@@ -169,6 +171,7 @@ class Lesson:
         quick["memory_bytes"] = 2_400_000_000
         content = {"day": 1, "records": [one, quick], "benchmarks": []}
         (self.path / "results.json").write_text(results.dump(content), encoding="utf-8")
+        notebook.metadata["drawings"] = notebooks.drawings_sha256(notebook)
         notebook.metadata["record"] = {
             name: one[name] for name in ("budget", "date", "device", "code_sha256")
         }
@@ -336,6 +339,11 @@ BREAKS_A_CELL = [
         "drawings_change_nothing",
         insert(6, miniature.code("np.random.normal()", "drawing")),
         "drawing 7 reads random",
+    ),
+    (
+        "drawings_are_of_their_code",
+        set_source("a = 1", "a = 2"),
+        "make redraw DAY=1",
     ),
     ("links_are_unbroken", set_source("Two.", "[x](../day99/x.ipynb)"), "cell"),
     ("links_are_unbroken", set_source("Two.", "[x](README.md#none)"), "heading"),

@@ -112,7 +112,7 @@ def colab_python() -> Path:
     folder = support.ROOT / ".venv-colab"
     place = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     python = folder.joinpath(*place)
-    if not (python.exists() and (folder / "course-colab.txt").is_file()):
+    if not (python.exists() and (folder / "course.json").is_file()):
         support.not_installed(".venv-colab is not there: `make test-colab` builds it")
     return python
 

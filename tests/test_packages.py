@@ -8,14 +8,33 @@ import pytest
 from common import packages
 
 
-def test_a_day_names_what_it_needs(monkeypatch):
+@pytest.fixture
+def without(monkeypatch):
+    """Return a function that makes packages missing."""
+
+    def hide(*names):
+        monkeypatch.setattr(packages, "installed", lambda name: name not in names)
+
+    return hide
+
+
+def test_a_day_names_what_it_needs(without):
     packages.need("numpy", "keras")
-    monkeypatch.setattr(packages, "installed", lambda name: name != "keras")
-    with pytest.raises(RuntimeError, match=r"^keras cannot be .*pip install keras==3"):
+    without("keras")
+    with pytest.raises(RuntimeError, match=r"^keras cannot be .*: `make lab` installs"):
         packages.need("numpy", "keras")
 
 
-def test_in_colab_what_is_missing_is_installed_in_the_courses_version(monkeypatch):
+def test_what_is_large_comes_with_its_size_and_the_one_command(without):
+    without("torch", "ray")
+    text = r"^torch and ray cannot be .*: `make add` .* \d\.\d GB\. .*-large\.txt -c"
+    with pytest.raises(RuntimeError, match=text):
+        packages.need("torch", "ray", "keras")
+
+
+def test_in_colab_what_is_missing_is_installed_in_the_courses_version(
+    without, monkeypatch
+):
     asked = []
 
     def pip(command, **options):
@@ -23,13 +42,14 @@ def test_in_colab_what_is_missing_is_installed_in_the_courses_version(monkeypatc
         return subprocess.CompletedProcess(command, len(asked) - 1, "", "a\nno disk")
 
     monkeypatch.setitem(sys.modules, "google.colab", None)
-    monkeypatch.setattr(packages, "installed", lambda name: name == "numpy")
+    without("keras", "ray", "uvicorn")
     monkeypatch.setattr(packages.subprocess, "run", pip)
-    packages.need("numpy", "keras")
-    [[pin]] = asked
-    assert pin.startswith("keras==")
-    with pytest.raises(RuntimeError, match=r"^keras cannot be installed: no disk$"):
-        packages.need("keras")
+    packages.need("numpy", "keras", "ray", "uvicorn")
+    [[keras, ray, uvicorn]] = asked
+    assert keras.startswith("keras==") and uvicorn.startswith("uvicorn[standard]==")
+    assert ray.startswith("ray[data,") and "]==" in ray
+    with pytest.raises(RuntimeError, match=r"^keras and ray cannot be installed: no d"):
+        packages.need("keras", "ray")
 
 
 def test_a_package_that_does_not_exist_is_not_installed():

@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from common import plots
+from common.results import DayResult
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +90,26 @@ def test_changes_show_points_and_leave_undecided_dots_hollow():
     assert [dot.get_markerfacecolor() for dot in dots] == ["red", "white", "white"]
     assert [label.get_text() for label in ax.get_yticklabels()] == list(rows)
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row stands above
+
+
+def test_days_stand_where_their_seconds_and_accuracy_are():
+    def row(day, accuracy, seconds, parameters):
+        return DayResult(day, "A day", accuracy, seconds, parameters, "full", "CPU")
+
+    rows = [row(5, 0.75, 60, 25_000), row(6, 0.85, None, 1), row(7, 0.86, 600, None)]
+    ax = plots.accuracy_against_seconds(rows)
+    places = [tuple(points.get_offsets()[0]) for points in ax.collections]
+    assert places == [(60, 0.75), (600, 0.86)]
+    assert [text.get_text() for text in ax.texts] == ["Day 5", "Day 7"]
+    assert ax.get_xscale() == "log"
+    first, last = (tuple(one.get_facecolor()[0]) for one in ax.collections)
+    assert first != last
+    again = plots.accuracy_against_seconds(rows, plt.subplots()[1], today=5)
+    assert tuple(again.collections[0].get_facecolor()[0]) == last
+    sizes = [
+        plots.accuracy_against_seconds([row(5, 0.7, 9, n)]).collections[0].get_sizes()
+        for n in (1_000, 1_000_000)
+    ]
+    assert sizes[0] < sizes[1]
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plots.accuracy_against_seconds(rows[1:2])

@@ -404,6 +404,75 @@ def test_artifacts_that_cannot_be_kept_lose_no_record(tmp_path, capsys):
     assert results.load(tmp_path / miniature.DAY)["records"]
 
 
+# --- Drawings ------------------------------------------------------------------------
+
+DRAWN = 6
+"""The place of the cell that draws the README's picture."""
+
+
+@pytest.fixture
+def with_a_drawing(tmp_path, capsys):
+    """A recorded day whose picture is a drawing; an exercise follows its record."""
+    root = tmp_path / "drawn"
+    root.mkdir()
+    miniature.build(root)
+    change_cells(root, lambda cells: cells[DRAWN].metadata.tags.append("drawing"))
+    assert run(root, "full", capsys)[0] == 0
+    return root
+
+
+def change_cells(root: Path, change) -> None:
+    path = results.notebook_path(root / miniature.DAY)
+    notebook = notebooks.read(path)
+    change(notebook.cells)
+    path.write_text(notebooks.dump(notebook), encoding="utf-8")
+
+
+def test_a_drawing_is_drawn_anew_without_a_new_record(with_a_drawing, capsys):
+    root, folder = with_a_drawing, with_a_drawing / miniature.DAY
+    recorded = (folder / "results.json").read_bytes()
+    first = notebooks.read(results.notebook_path(folder))
+    gif = f"Image(data={miniature.PNG + b'more'!r}, format='png')"
+    exercise = "# NBVAL_CHECK_OUTPUT\nprint('not attempted yet')"
+
+    def edit_lesson(cells):
+        cells[DRAWN].source = gif
+        cells.insert(RECORD + 1, miniature.code(exercise))
+        cells.insert(RECORD + 1, miniature.code("print(accuracies)"))
+
+    change_cells(root, edit_lesson)
+    noted = first.metadata["drawings"]
+    edited = notebooks.read(results.notebook_path(folder))
+    assert notebooks.drawings_sha256(edited) != noted == edited.metadata["drawings"]
+    assert record.main(["1", "--redraw"], root) == 0, capsys.readouterr().err
+    after = notebooks.read(results.notebook_path(folder))
+    assert (folder / "figures" / "pixel.png").read_bytes() == miniature.PNG + b"more"
+    assert after.metadata["drawings"] == notebooks.drawings_sha256(after)
+    assert after.metadata["record"] == first.metadata["record"]
+    assert after.cells[RECORD].outputs == first.cells[RECORD].outputs
+    assert after.cells[RECORD + 1].outputs == [], "it may differ in another run"
+    assert after.cells[RECORD + 2].outputs[0].text == "not attempted yet\n"
+    code = [cell for cell in after.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert (folder / "results.json").read_bytes() == recorded
+    hashes = results.code_hashes(results.notebook_path(folder), root)
+    assert results.best_record(results.load(folder), hashes).current
+
+
+def test_drawing_needs_no_real_data_and_no_record(with_a_drawing, capsys):
+    edit(with_a_drawing / "common" / "helper.py", '"official"', '"stand_in"')
+    assert record.main(["1", "--redraw"], with_a_drawing) == 0
+    assert run(with_a_drawing, "full", capsys)[0] == 1
+
+
+def test_a_drawing_that_fails_changes_nothing(with_a_drawing, capsys):
+    change_cells(with_a_drawing, lambda cells: cells[DRAWN].update(source="1 / 0"))
+    before = miniature.snapshot(with_a_drawing)
+    assert record.main(["1", "--redraw"], with_a_drawing) == 1
+    assert "Cell 7 (1 / 0) failed: ZeroDivisionError" in capsys.readouterr().err
+    assert miniature.snapshot(with_a_drawing) == before
+
+
 # --- A queue of days -----------------------------------------------------------------
 
 

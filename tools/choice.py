@@ -36,6 +36,7 @@ runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
 from common.results import notebook_path  # noqa: E402
 from common.results.reach import imported_modules, module_file  # noqa: E402
+from tools import console  # noqa: E402
 from tools.course import load_course  # noqa: E402
 
 VARIANTS = ("real data", "no network", "twice", "colab", "jax", "torch")
@@ -250,6 +251,7 @@ def chosen(variant: str, root: Path = ROOT) -> tuple[dict[Path, str], str]:
 
 def main(argv: list[str], root: Path = ROOT) -> int:
     """Print the notebooks of a variant, and on standard error why each is chosen."""
+    console.write_anything()
     variant = " ".join(argv)
     if variant not in VARIANTS:
         print(f"Say one of: {', '.join(VARIANTS)}.", file=sys.stderr)

@@ -11,6 +11,7 @@ JupyterLab serves until Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -27,6 +28,9 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parent.parent
 runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
+from common import course_home  # noqa: E402
+from common.homes import can_be_written  # noqa: E402
+from tools import console, places  # noqa: E402
 from tools.run_day import DayError, find_day  # noqa: E402
 
 STATE = ROOT / ".lab"
@@ -49,17 +53,32 @@ OVERRIDES = {
 
 def main(words: list[str] | None = None) -> int:
     """Serve until Ctrl-C; return the exit status."""
+    console.write_anything()
     options = arguments(words)
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this .venv's own kernel
+    notebook = notebook_of(options.day)
+    port = free_port(options.port, options.ip)
     try:
-        notebook = notebook_of(options.day)
-        port = free_port(options.port, options.ip)
-        address = lay_out(notebook, asked=options.day is not None)
-        set_defaults()
+        said = places.for_jupyter()
+        state = state_folder(said)
+        address = lay_out(notebook, options.day is not None, state)
     except OSError as error:
-        refuse(f"The course's folder cannot be written: {error}.")
-    serve(options, port, address)
+        refuse(f"JupyterLab finds no place for its own files: {error}.")
+    print(*said, sep="\n", end="\n" * bool(said), flush=True)
+    set_defaults()
+    serve(options, port, address, state)
     return 0
+
+
+def state_folder(said: list[str]) -> Path:
+    """Return where the layout of the tabs is kept; add a sentence if not at home."""
+    if can_be_written(STATE):
+        return STATE
+    said.append(
+        "The course's folder cannot be written: JupyterLab opens it, but saves nothing "
+        "in it. Copy the course to a folder of your own to keep what you do."
+    )
+    return course_home() / "lab"
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
@@ -150,7 +169,7 @@ _PASSIVE = socket.AI_PASSIVE
 _TAKEN = {98, 48, 10048, 10013}  # EADDRINUSE on Linux, macOS, Windows; Hyper-V's range
 
 
-def lay_out(notebook: str | None, asked: bool) -> str:
+def lay_out(notebook: str | None, asked: bool, state: Path | None = None) -> str:
     """Write the course's workspace where there is none; return the page to open.
 
     The workspace's name holds the folder's address, since two clones of the course
@@ -160,7 +179,7 @@ def lay_out(notebook: str | None, asked: bool) -> str:
 
     digest = hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
     name = f"forty-days-{digest}"
-    folder = STATE / "workspaces"
+    folder = (state or STATE) / "workspaces"
     folder.mkdir(parents=True, exist_ok=True)
     manager = WorkspacesManager(str(folder))
     known = any(item["metadata"]["id"] == name for item in manager.list_workspaces())
@@ -217,9 +236,10 @@ def set_defaults() -> None:
     place = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings"
     text = json.dumps(OVERRIDES, indent=2) + "\n"
     file = place / "overrides.json"
-    if not file.is_file() or file.read_text(encoding="utf-8") != text:
-        place.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    with contextlib.suppress(OSError):  # an environment of somebody else's
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            place.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
 
 
 def has_screen() -> bool:
@@ -248,7 +268,7 @@ def redirect_file_is_readable() -> bool:
     return not snap and "microsoft" not in platform.release().lower()
 
 
-def serve(options: argparse.Namespace, port: int, page: str) -> None:
+def serve(options: argparse.Namespace, port: int, page: str, state: Path) -> None:
     """Run the server in this process until it is told to end."""
     try:
         from jupyterlab.labapp import LabApp
@@ -266,7 +286,7 @@ def serve(options: argparse.Namespace, port: int, page: str) -> None:
         f"--ServerApp.allow_root={hasattr(os, 'geteuid') and os.geteuid() == 0}",
         f"--ServerApp.default_url={page}",
         f"--LabApp.default_url={page}",
-        f"--LabApp.workspaces_dir={STATE / 'workspaces'}",
+        f"--LabApp.workspaces_dir={state / 'workspaces'}",
         "--LabApp.news_url=",
         "--KernelManager.transport_encryption=auto",  # and kernels do not warn
         "--Application.log_level=ERROR",

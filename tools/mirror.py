@@ -16,11 +16,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common")
+runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
 from common.datasets import ladder  # noqa: E402
 from common.datasets.images import CIFAR10, FASHION_MNIST, MNIST  # noqa: E402
 from common.datasets.texts import IMDB, IMDB_RAW, climb_quietly  # noqa: E402
+from tools import console  # noqa: E402
 
 RECIPES = (MNIST, FASHION_MNIST, CIFAR10, IMDB)
 OPTIONAL = (IMDB_RAW,)
@@ -89,6 +90,7 @@ def is_whole(folder: Path, path: str, sums: dict[str, str]) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
+    console.write_anything()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="the mirror, made if need be")
     folder = parser.parse_args(arguments).folder.expanduser().absolute()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 FIGURE = "figure:"
 """A code cell tagged figure:NAME draws figures/NAME.png of the day's README."""
+
+DRAWING = "drawing"
+"""The tag of a code cell that draws a mechanism: see tests/drawings.py."""
 
 MAX_BYTES = 1_500_000
 """How large a stored notebook may be."""
@@ -42,6 +46,17 @@ def tags(cell: NotebookNode) -> list[str]:
     return cell.get("metadata", {}).get("tags", [])
 
 
+def is_the_same_in_every_run(cell: NotebookNode) -> bool:
+    """Return whether neither a budget nor the data change what a code cell shows."""
+    return DRAWING in tags(cell) or cell.source.startswith("# NBVAL_CHECK_OUTPUT")
+
+
+def drawings_sha256(notebook: NotebookNode) -> str:
+    """Return a hash of the code of all drawings, to see later that one was edited."""
+    drawings = [cell.source for cell in notebook.cells if DRAWING in tags(cell)]
+    return hashlib.sha256("\0".join(drawings).encode()).hexdigest()
+
+
 def bring_to_form(notebook: NotebookNode) -> bool:
     """Give a notebook the ids and metadata in which it is stored; outputs stay.
 
@@ -50,7 +65,8 @@ def bring_to_form(notebook: NotebookNode) -> bool:
     anything had to change.
     """
     before = dump(notebook)
-    record = notebook.metadata.get("record")
+    kept = ("record", "drawings")
+    kept = {name: notebook.metadata[name] for name in kept if name in notebook.metadata}
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata = nbformat.from_dict(
         {
@@ -61,7 +77,7 @@ def bring_to_form(notebook: NotebookNode) -> bool:
             },
             "language_info": {"file_extension": ".py", "name": "python"},
         }
-        | ({"record": record} if record else {})
+        | kept
     )
     for number, cell in enumerate(notebook.cells, start=1):
         cell.id = f"cell-{number:02d}"

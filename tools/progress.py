@@ -12,7 +12,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
-from common import course_home  # noqa: E402
+from common import course_home, homes  # noqa: E402
+from tools import console  # noqa: E402
 from tools.course import Course, CourseError, Day, load_course  # noqa: E402
 
 WIDTH = 10
@@ -107,6 +108,8 @@ def _line(day: Day, done: State | None) -> str:
 
 def main(root: Path = ROOT) -> int:
     """Print the grid; returns the exit status."""
+    console.write_anything()
+    homes.find_home()
     try:
         print(grid(load_course(root), course_home()))
     except CourseError as reason:

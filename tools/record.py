@@ -3,6 +3,7 @@
     python tools/record.py DAY BUDGET       for example  day01_mnist full,  or  1 quick
     python tools/record.py --days "6 7 8" --budget full    a queue: what is not current
     python tools/record.py --stale --budget "quick full"   every day that is not current
+    python tools/record.py DAY --redraw          the drawings, and no new number
 
 The notebook runs top to bottom in a fresh kernel, on a copy of the course. At the end
 results.json gets the run's record, every generated table and number follows, and, if
@@ -31,10 +32,10 @@ ROOT = Path(__file__).resolve().parents[1]
 runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
 from common import results  # noqa: E402
-from tools import stamp  # noqa: E402
+from tools import console, stamp  # noqa: E402
 from tools.course import Course, CourseError, Day, load_course  # noqa: E402
 from tools.recorded_run import NotRecorded, Stopped  # noqa: E402
-from tools.recording import record_day  # noqa: E402
+from tools.recording import record_day, redraw_day  # noqa: E402
 
 
 class Outcome(NamedTuple):
@@ -113,11 +114,13 @@ def work_through(course: Course, days: Iterable[Day], budgets: list[str]) -> int
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     """Record one day or a queue; returns the exit status, 0 also below a target."""
+    console.write_anything()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("day", nargs="?", help="a folder or number, day01_mnist or 1")
     parser.add_argument("budget", nargs="?", help="full or quick")
     parser.add_argument("--budget", dest="option", help="the same; a queue takes both")
     parser.add_argument("--days", default="", help='a queue: "6 7 8"')
+    parser.add_argument("--redraw", action="store_true", help="no number is new")
     parser.add_argument("--stale", action="store_true", help="all that is not current")
     asked = parser.parse_args(argv)
     budgets = (asked.budget or asked.option or "full").split()
@@ -132,6 +135,10 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
             named = [course.day(name) for name in asked.days.split()]
             return work_through(course, named or course.landed(), budgets)
         day = course.day(asked.day or "")
+        if asked.redraw:
+            print(f"{day.folder}, drawings:", flush=True)
+            redraw_day(course, day)
+            return 0
         attempts = [_attempt(course, day, budget) for budget in budgets]
         return int(any(one.failed for one in attempts))
     except (NotRecorded, CourseError) as reason:

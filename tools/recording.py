@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,9 @@ def _record_in(scratch: Path, course: Course, day: Day, budget: str) -> dict[str
     handover, seconds, memory = run(course, day, budget, ran, scratch)
     refuse_bad_outputs(ran)
     now = notebooks.read(path)
-    sources = [[cell.source for cell in _code_cells(one)] for one in (ran, now)]
-    if sources[0] != sources[1] or results.code_hashes(path, course.root) != hashes:
+    if _sources(ran) != _sources(now) or (
+        results.code_hashes(path, course.root) != hashes
+    ):
         raise NotRecorded(
             f"The code of {day.folder} changed while it ran; the executed copy is "
             f"{_keep_aside(course, day, budget, ran)}."
@@ -64,7 +66,6 @@ def _record_in(scratch: Path, course: Course, day: Day, budget: str) -> dict[str
     files: dict[Path, bytes | None] = {}
     if best == new:
         _take_outputs(ran, now)
-        notebooks.number_outputs(now)
         now.metadata["record"] = {key: new[key] for key in NOTED}
         files |= _figures(folder, now)
     recorded = {day.folder: stamp.Recorded(after, hashes)}
@@ -84,6 +85,28 @@ def _record_in(scratch: Path, course: Course, day: Day, budget: str) -> dict[str
     _write_all(files | {file: text.encode() for file, text in texts.items()})
     _report(new, best, ran)
     return new
+
+
+def redraw_day(course: Course, day: Day) -> None:
+    """Refresh the outputs that no budget and no data change, by a smoke run.
+
+    These are the drawings, and the cells whose output nbval compares. Numbers, other
+    figures and results.json stay those of the record.
+
+    Raises:
+        NotRecorded: the run failed; no file was changed.
+    """
+    path = course.notebook(day)
+    ran = notebooks.read(path)
+    with tempfile.TemporaryDirectory(prefix="redraw-") as scratch:
+        run(course, day, "smoke", ran, Path(scratch))
+    refuse_bad_outputs(ran)
+    now = notebooks.read(path)
+    if _sources(ran) != _sources(now):
+        raise NotRecorded(f"The code of {day.folder} changed while it ran.")
+    _take_outputs(ran, now, only=notebooks.is_the_same_in_every_run)
+    files = _figures(course.folder(day), now)
+    _write_all(files | {path: notebooks.dump(now).encode()})
 
 
 def refuse_bad_outputs(notebook: NotebookNode) -> None:
@@ -108,10 +131,21 @@ def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def _take_outputs(ran: NotebookNode, now: NotebookNode) -> None:
+def _sources(notebook: NotebookNode) -> list[str]:
+    return [cell.source for cell in _code_cells(notebook)]
+
+
+def _take_outputs(
+    ran: NotebookNode,
+    now: NotebookNode,
+    only: Callable[[NotebookNode], bool] = lambda cell: True,
+) -> None:
     """Put a run's outputs under the text as it is now."""
     for source, target in zip(_code_cells(ran), _code_cells(now), strict=True):
-        target.outputs = source.outputs
+        if only(target):
+            target.outputs = source.outputs
+    notebooks.number_outputs(now)
+    now.metadata["drawings"] = notebooks.drawings_sha256(now)
 
 
 def _figures(folder: Path, notebook: NotebookNode) -> dict[Path, bytes | None]:

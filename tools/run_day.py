@@ -13,8 +13,10 @@ import asyncio
 import contextlib
 import os
 import re
+import runpy
 import shutil
 import sys
+import tempfile
 import textwrap
 import time
 import tomllib
@@ -22,6 +24,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
+runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
+
+from common.homes import can_be_written  # noqa: E402
+from tools import console, places  # noqa: E402
+
 BUDGETS = ("smoke", "quick", "full")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 SHOWN_CODE_LINES = 35
@@ -304,6 +311,16 @@ def run(notebook: Path, target: Path, screen: Screen) -> str | None:
     return trouble
 
 
+def folder_for_copies(root: Path) -> tuple[Path, list[str]]:
+    """Return where executed copies are kept, and what to say about it first."""
+    folder = root / "runs"
+    if can_be_written(folder):
+        return folder, []
+    elsewhere = Path(tempfile.mkdtemp(prefix="forty-days-"))
+    reason = f"{folder} cannot be written: the executed copy will be in {elsewhere}."
+    return elsewhere, [reason]
+
+
 def free_name(folder: Path, stem: str) -> Path:
     """Return a path in `folder` that does not exist, by day and time."""
     stem = f"{stem}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
@@ -313,6 +330,7 @@ def free_name(folder: Path, stem: str) -> Path:
 
 def main(words: list[str] | None = None, root: Path = ROOT) -> int:
     """Run a day; return the exit status."""
+    console.write_anything()
     parser = argparse.ArgumentParser(description="Run one day in the terminal.")
     parser.add_argument("day", nargs="?", default="")
     parser.add_argument("--budget")
@@ -326,8 +344,16 @@ def main(words: list[str] | None = None, root: Path = ROOT) -> int:
     if budget:
         os.environ["COURSE_BUDGET"] = budget
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this .venv's own kernel
-    target = free_name(root / "runs", notebook.stem)
-    kept = target.relative_to(root).as_posix()
+    try:
+        folder, said = folder_for_copies(root)
+        said += places.for_jupyter()
+    except OSError as error:
+        print(f"There is no place to keep the run in: {error}.", file=sys.stderr)
+        return 1
+    print(*said, sep="\n", end="\n" * bool(said), flush=True)
+    target = free_name(folder, notebook.stem)
+    inside = target.is_relative_to(root)
+    kept = target.relative_to(root).as_posix() if inside else str(target)
     screen = Screen()
     started = time.monotonic()
     try:

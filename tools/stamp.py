@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
 from common import results  # noqa: E402
-from tools import notebooks  # noqa: E402
+from tools import console, notebooks  # noqa: E402
 from tools.course import Course, CourseError, Day, load_course  # noqa: E402
 
 _BOOTSTRAP = """\
@@ -314,6 +314,7 @@ def _inside(path: Path) -> str:
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     """Stamp the course, or with --check say what is stale. Returns the exit status."""
+    console.write_anything()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--check",

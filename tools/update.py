@@ -14,11 +14,12 @@ import argparse
 import filecmp
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -139,14 +140,8 @@ def find_upstream(git: Repository) -> str:
             "This copy of the course is not a git clone (a downloaded archive?), so it "
             "cannot be updated in place: clone it beside this one and move your files."
         )
-    states = (
-        "MERGE_HEAD",
-        "rebase-merge",
-        "rebase-apply",
-        "CHERRY_PICK_HEAD",
-        "REVERT_HEAD",
-    )
-    for state in states:
+    under_way = "MERGE_HEAD rebase-merge rebase-apply CHERRY_PICK_HEAD REVERT_HEAD"
+    for state in under_way.split():
         if (git.root / git.ask("rev-parse", "--git-path", state).strip()).exists():
             raise UpdateError(
                 "A merge or rebase is under way, and nothing was changed: finish it or "
@@ -175,41 +170,22 @@ def find_upstream(git: Repository) -> str:
 
 
 def collisions(git: Repository, upstream: str) -> list[str]:
-    """Return the incoming new paths at which something untracked stands.
+    """Return the incoming new paths at which, above or below something untracked is.
 
     git itself looks away where the untracked file is ignored, and overwrites it.
     """
-    tracked = set(git.names("ls-tree", "-r", "--name-only", "-z", "HEAD"))
-    arriving = git.names("ls-tree", "-r", "--name-only", "-z", upstream)
-    return [n for n in arriving if n not in tracked and _is_taken(git.root, n, tracked)]
-
-
-def _is_taken(root: Path, name: str, tracked: set[str]) -> bool:
-    """Say whether an untracked file stands at a path, on the way to it, or below it."""
-
-    def own(path: Path) -> bool:
-        return path.relative_to(root).as_posix() not in tracked
-
-    path = root / name
-    for parent in list(path.parents)[: len(Path(name).parts) - 1]:
-        if (parent.is_symlink() or parent.is_file()) and own(parent):
-            return True
-    if path.is_dir() and not path.is_symlink():
-        return any(own(p) for p in path.rglob("*") if p.is_symlink() or p.is_file())
-    if not os.path.lexists(path):
-        return False
-    # Where upper and lower case are one, a tracked file may answer to the new name
-    return not any(
-        other.casefold() == name.casefold() and _same_file(root / other, path)
-        for other in tracked
+    old, new = (
+        set(git.names("ls-tree", "-r", "--name-only", "-z", commit))
+        for commit in ("HEAD", upstream)
     )
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
+    own = {name.rstrip("/") for name in git.names("ls-files", "--others", "-z")}
+    above = {str(parent) for name in own for parent in PurePosixPath(name).parents}
+    return [
+        name
+        for name in sorted(new - old)
+        if name in own | above
+        or not own.isdisjoint(map(str, PurePosixPath(name).parents))
+    ]
 
 
 def keep(root: Path, edited: list[str]) -> Path | None:
@@ -292,9 +268,7 @@ def put_back(
     """Undo half an update: HEAD, the files that it touched, the edits, the index."""
     git.run("update-ref", "HEAD", old)
     in_old = set(git.names("ls-tree", "-r", "--name-only", "-z", old))
-    for name in sorted(
-        incoming - in_old
-    ):  # new in the update; nothing was there before
+    for name in sorted(incoming - in_old):  # nothing was there before
         path = git.root / name
         if path.is_symlink() or path.is_file():
             path.unlink()
@@ -346,13 +320,14 @@ def summary(
                 f"{untouched} {what} as you left {'it' if untouched == 1 else 'them'}; "
                 f"a copy is in {place}/."
             )
-    if {"requirements.txt", "constraints.txt"} & set(changed):
+    if any(re.fullmatch(r"(requirements.*|constraints)\.txt", n) for n in changed):
         lines.append("The next `make lab` brings .venv up to the new versions.")
     return "\n".join(lines)
 
 
 def main(words: list[str] | None = None) -> int:
     """Return the exit status."""
+    runpy.run_path(str(Path(__file__).with_name("console.py")))["write_anything"]()
     parser = argparse.ArgumentParser(description="Fetch the newest course.")
     parser.parse_args(words)
     try:

@@ -20,6 +20,7 @@ CARRIERS = {
     "common.plots": "draws",
     "common.diagrams": "draws",
     "common.packages": "installs what requirements.txt pins",
+    "common.homes": "finds a folder for the learner's files",
     "common.program": "starts programs",
     "common.artifact_folders": "keeps folders and hands them on, byte for byte",
     "common.terminal": "runs git and dvc as they are typed, apart from the user's",
