@@ -126,7 +126,8 @@ def test_the_notebook_is_stored_in_its_normal_form(recorded_once):
     kept = [cell.metadata for cell in notebook.cells]
     assert kept.pop(1) == notebooks.FOLDED | {"tags": [notebooks.BOOTSTRAP]}
     assert all(set(metadata) <= {"tags"} for metadata in kept)
-    assert set(notebook.metadata) == {"kernelspec", "language_info", "record"}
+    kept = {"kernelspec", "language_info", "record", "drawings"}
+    assert set(notebook.metadata) == kept
     assert "version" not in notebook.metadata.language_info
     assert path.read_text(encoding="utf-8") == notebooks.dump(notebook)
 
