@@ -208,6 +208,10 @@ def test_a_learner_opens_day_1_and_runs_it(
         picture(page, "lab-door.png")
 
         open_day_1(page, day_1.name)
+        folded = page.locator(f"{OPEN} .jp-CodeCell .jp-Placeholder")
+        assert folded.count() == 1, "the cell that sets the course up is not folded"
+        choose(page, "View", "Expand All Code")  # a folded cell shows no number
+        folded.wait_for(state="detached")
         choose(page, "Run", "Run All Cells")
         wait_until_run(page)
 
