@@ -18,6 +18,19 @@ FAMILIES: dict[str, str] = {
     "resnet": "ResNet",
 }
 
+AUGMENTATIONS: dict[str, str] = {
+    # Day 8
+    "no_augmentation": "no augmentation",
+    "flips": "flips",
+    "flips_crops": "flips and crops",
+    "cutout": "flips, crops and cutout",
+    "mixup": "flips, crops and mixup",
+    "cutmix": "flips, crops and CutMix",
+    "randaugment": "flips, crops and RandAugment",
+    "upside_down": "flips, crops and upside-down images",
+    "quarter_turns": "flips, crops and quarter turns",
+}
+
 METRICS: dict[str, Metric] = {
     # Day 5
     "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
@@ -30,6 +43,15 @@ METRICS: dict[str, Metric] = {
         )
         for what in ("epochs", "seconds")
         for name, words in FAMILIES.items()
+    },
+    # Day 8
+    "one_view_accuracy": Metric("Test accuracy without test-time augmentation"),
+    "baseline_tutorial_accuracy": Metric(
+        "Baseline: three convolutions, rotated, zoomed and mirrored images"
+    ),
+    **{
+        f"{name}_valid_accuracy": Metric(f"Validation accuracy, few images, {words}")
+        for name, words in AUGMENTATIONS.items()
     },
 }
 
@@ -50,5 +72,15 @@ BENCHMARKS: dict[str, str] = {
     "im2col_over_keras_pooling": "Max pooling by im2col: time over Keras'",
     "sliding_window_over_keras_pooling": (
         "Max pooling by sliding windows: time over Keras'"
+    ),
+    # Day 8
+    "numpy_augmentation_over_none": (
+        "An epoch with flips and crops in NumPy over one without augmentation"
+    ),
+    "tf_data_augmentation_over_none": (
+        "An epoch with four Keras layers in tf.data over one without augmentation"
+    ),
+    "in_model_augmentation_over_none": (
+        "An epoch with four Keras layers in the model over one without augmentation"
     ),
 }
