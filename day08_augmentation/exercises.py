@@ -100,9 +100,7 @@ def check_cutmix(cutmix_np):
 
 
 def check_losses(answer):
-    here, lowest = expect_parts(
-        answer, 2, "Give two numbers: (loss, lowest)."
-    )
+    here, lowest = expect_parts(answer, 2, "Give two numbers: (loss, lowest).")
     own, other = -np.log(0.6), -np.log(0.1)
     expect_number(
         here,
