@@ -150,9 +150,9 @@ _TASKS = {
         "A tomato on a belt may lie in any position. How do you see that it is ripe?",
     ),
     "c": (
-        ("small shift", "thicker stroke", "half turn"),
+        ("small shift", "bolder print", "half turn"),
         "half turn",
-        "People write in different places and with different pens.",
+        "A letter may stand a little aside, or in a bolder type, and is still read.",
     ),
     "d": (
         ("mirror", "tight crop", "darker"),
