@@ -60,19 +60,8 @@ BENCHMARKS: dict[str, str] = {
     "im2col_speedup_over_loops": (
         "Convolution by im2col: how many times faster than loops"
     ),
-    "sliding_window_speedup_over_loops": (
-        "Convolution by sliding windows: how many times faster than loops"
-    ),
     "loops_over_keras_convolution": "Convolution by loops: time over Keras'",
     "im2col_over_keras_convolution": "Convolution by im2col: time over Keras'",
-    "sliding_window_over_keras_convolution": (
-        "Convolution by sliding windows: time over Keras'"
-    ),
-    "loops_over_keras_pooling": "Max pooling by loops: time over Keras'",
-    "im2col_over_keras_pooling": "Max pooling by im2col: time over Keras'",
-    "sliding_window_over_keras_pooling": (
-        "Max pooling by sliding windows: time over Keras'"
-    ),
     # Day 8
     "numpy_augmentation_over_none": (
         "An epoch with flips and crops in NumPy over one without augmentation"
