@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import yaml
 ROOT = support.ROOT
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+PRODUCT = ROOT / "day34_cicd" / "workflow.yml"
+"""The sentiment model's, which Day 34 explains; it runs in a repository of its own."""
 FORMS = sorted((GITHUB / "ISSUE_TEMPLATE").glob("[0-9]-*.yml"))
 
 
@@ -53,7 +56,7 @@ def test_the_course_has_workflows_and_forms() -> None:
 @pytest.mark.parametrize(
     ("schema", "files"),
     [
-        pytest.param("github-workflows", WORKFLOWS, id="workflows"),
+        pytest.param("github-workflows", [*WORKFLOWS, PRODUCT], id="workflows"),
         pytest.param("github-issue-forms", FORMS, id="issue forms"),
         pytest.param(
             "github-issue-config",
@@ -74,7 +77,7 @@ def test_the_schema_holds(schema: str, files: list[Path]) -> None:
 
 def test_zizmor_finds_nothing() -> None:
     """No template injection, no unpinned action, no right too many."""
-    found = lint(tool("zizmor"), "--offline", "--no-progress", *WORKFLOWS)
+    found = lint(tool("zizmor"), "--offline", "--no-progress", *WORKFLOWS, PRODUCT)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
@@ -103,6 +106,37 @@ def test_a_workflow_has_the_least_rights(path: Path) -> None:
     for step in steps(path):
         assert "uses" not in step, f"an action: {step['uses']}"
         assert "${{" not in step["run"], "an expression inside a shell script"
+
+
+def test_the_products_workflow_has_the_least_rights() -> None:
+    """Only the release may write; actions are named by commit; scripts are plain."""
+    content = workflow(PRODUCT)
+    assert content["permissions"] == {}
+    assert "concurrency" in content
+    assert "pull_request_target" not in content[True]
+    for name, job in content["jobs"].items():
+        right = "write" if name == "release" else "read"
+        assert job["permissions"] == {"contents": right}
+        assert 0 < job["timeout-minutes"] <= 60
+    assert "refs/tags/model-v" in content["jobs"]["release"]["if"]
+    for step in steps(PRODUCT):
+        assert "${{" not in step.get("run", ""), "an expression in a shell script"
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"])
+
+
+def test_the_products_cache_is_that_of_its_lock_file_and_no_releases() -> None:
+    """Another lock file is another key, with nothing to fall back on."""
+    caches = [
+        step["with"]
+        for step in steps(PRODUCT)
+        if step.get("uses", "").startswith("actions/cache@")
+    ]
+    assert len(caches) == 3
+    for cache in caches:
+        assert "hashFiles('requirements.txt', 'constraints.txt')" in cache["key"]
+        assert "restore-keys" not in cache
+        assert cache["lookup-only"] == "${{ startsWith(github.ref, 'refs/tags/') }}"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -163,6 +163,33 @@ METRICS: dict[str, Metric] = {
     "onnx_bilstm_seconds": Metric(
         "One text in ONNX Runtime, BiLSTM(48) over 300 tokens, median", "seconds", True
     ),
+    # Day 34
+    "green_tests_accuracy_loss": Metric(
+        "Accuracy lost by a change that leaves every unit test green",
+        lower_is_better=True,
+    ),
+    "breakages_stopped": Metric("Breakages stopped by a gate, of eight", "count"),
+    "breakages_stopped_as_meant": Metric(
+        "Breakages that stop at the gate meant for them, of eight", "count"
+    ),
+    "gate_false_alarms": Metric(
+        "Gates that refuse the intact product, over all seeds", "count", True
+    ),
+    "gates_asked_of_intact": Metric("Gates asked for it", "count"),
+    "random_keys_found": Metric("Random keys of 32 characters that the scanner finds"),
+    "secret_false_alarm_lines": Metric(
+        "Lines of this course that it takes for a key", "count", True
+    ),
+    "flaky_failure_share": Metric(
+        "Runs in which the flaky test fails, nothing being wrong", lower_is_better=True
+    ),
+    "all_gates_seconds": Metric("All eight gates, one after another", "seconds", True),
+    "refusal_seconds": Metric(
+        "Until a broken change is refused, mean, order of the workflow", "seconds", True
+    ),
+    "worst_order_refusal_seconds": Metric(
+        "The same in the worst order", "seconds", True
+    ),
 }
 
 BENCHMARKS: dict[str, str] = {

@@ -1,0 +1,104 @@
+"""What a sentiment model must do whatever its accuracy is: tests of its behaviour.
+
+    rates = pass_rates(predictor, texts)      # {"plain words": 0.99, ...}
+
+Three kinds, after M. T. Ribeiro et al., "Beyond accuracy: behavioral testing of NLP
+models with CheckList", ACL 2020. *Minimum functionality*: short texts whose answer
+nobody doubts. *Invariance*: a change that must not change the answer. *Directional
+expectation*: a change that may move the probability to one side only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+SUBJECTS = ("story", "acting", "plot", "script", "ending", "music", "direction", "cast")
+PRAISE = ("great", "wonderful", "brilliant", "superb", "moving")
+BLAME = ("awful", "boring", "terrible", "dull", "poor")
+PEOPLE = ("teacher", "detective", "soldier", "painter", "farmer", "lawyer", "nurse",
+          "pilot")  # fmt: skip
+GOOD_END, BAD_END = " It was wonderful.", " It was terrible."
+
+SAME = 0.1
+"""How far a probability may move where nothing that matters has changed."""
+TOLERANCE = 0.02
+"""How far it may move to the wrong side."""
+
+
+class Answers(Protocol):
+    """What is asked: a `predictor.Predictor`, or whatever answers like one."""
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """Of "positive", (n,) for n texts."""
+
+
+def plain_words(model: Answers, texts: Sequence[str] = ()) -> np.ndarray:
+    """Minimum functionality: "The plot was superb." is praise; (80,) of bool."""
+    told = [
+        (f"The {subject} was {word}.", word in PRAISE)
+        for subject in SUBJECTS
+        for word in PRAISE + BLAME
+    ]
+    asked, positive = zip(*told, strict=True)
+    return (model.probabilities(asked) >= 0.5) == np.array(positive)
+
+
+def negation(model: Answers, texts: Sequence[str] = ()) -> np.ndarray:
+    """Minimum functionality: "The plot was not superb." is no praise; (80,) of bool."""
+    told = [
+        (f"The {subject} was not {word} at all.", word in BLAME)
+        for subject in SUBJECTS
+        for word in PRAISE + BLAME
+    ]
+    asked, positive = zip(*told, strict=True)
+    return (model.probabilities(asked) >= 0.5) == np.array(positive)
+
+
+def people(model: Answers, texts: Sequence[str] = ()) -> np.ndarray:
+    """Invariance: who the film is about decides nothing; (80,) of bool.
+
+    Each person is compared with the median over all of them, in the same sentence.
+    """
+    frames = [f"The {{}} comes home. The film was {word}." for word in PRAISE + BLAME]
+    asked = [frame.format(person) for frame in frames for person in PEOPLE]
+    p = model.probabilities(asked).reshape(len(frames), len(PEOPLE))
+    return (np.abs(p - np.median(p, axis=1, keepdims=True)) <= SAME).ravel()
+
+
+def praise_added(model: Answers, texts: Sequence[str]) -> np.ndarray:
+    """Direction: a sentence of praise at the end lowers nothing; (n,) of bool."""
+    before = model.probabilities(texts)
+    after = model.probabilities([text + GOOD_END for text in texts])
+    return after >= before - TOLERANCE
+
+
+def blame_added(model: Answers, texts: Sequence[str]) -> np.ndarray:
+    """Direction: a sentence of blame at the end raises nothing; (n,) of bool."""
+    before = model.probabilities(texts)
+    after = model.probabilities([text + BAD_END for text in texts])
+    return after <= before + TOLERANCE
+
+
+CAPABILITIES: dict[str, Callable[[Answers, Sequence[str]], np.ndarray]] = {
+    "plain words": plain_words,
+    "negation": negation,
+    "people": people,
+    "praise added": praise_added,
+    "blame added": blame_added,
+}
+"""The tests by name; each returns which of its cases passed."""
+
+
+def pass_rates(model: Answers, texts: Sequence[str]) -> dict[str, float]:
+    """The share of passed cases of every capability.
+
+    Args:
+        model: under test.
+        texts: real reviews, to which the directional tests add a sentence.
+    """
+    return {
+        name: float(np.mean(test(model, texts))) for name, test in CAPABILITIES.items()
+    }
