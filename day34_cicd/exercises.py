@@ -135,8 +135,8 @@ def check_looks_secret(looks_secret):
     def letters(alphabet, count):
         return "".join(rng.choice(list(alphabet), count))
 
-    capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-    alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    capitals = [*map(chr, (*range(48, 58), *range(65, 91)))]
+    alphabet = [*capitals, *map(chr, range(97, 123))]
     kinds = {
         "a cloud key": lambda: f"aws_id = AK{'IA'}{letters(capitals, 16)}",
         "a token of GitHub": lambda: (

@@ -62,7 +62,11 @@ def people(model: Answers, texts: Sequence[str] = ()) -> np.ndarray:
 
     Each person is compared with the median over all of them, in the same sentence.
     """
-    frames = [f"The {{}} comes home. The film was {word}." for word in PRAISE + BLAME]
+    frames = [
+        f"The {{}} comes home after a long day at work. The film was {word} from "
+        f"the first scene to the last, and the ending was {word} too."
+        for word in PRAISE + BLAME
+    ]
     asked = [frame.format(person) for frame in frames for person in PEOPLE]
     p = model.probabilities(asked).reshape(len(frames), len(PEOPLE))
     return (np.abs(p - np.median(p, axis=1, keepdims=True)) <= SAME).ravel()

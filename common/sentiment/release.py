@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 REPEATS = 20
 """How often the tests run: one that fails with probability 0.2 shows in 99 %."""
-BATCH, EPOCHS = 64, 60
+BATCH, EPOCHS = 64, 40
 """One batch, and how often the network sees it."""
 START_LOSS = 0.01
 """How far from ln 2 the loss may start."""
@@ -45,7 +45,8 @@ TEXTS = 1_000
 WORSE = 0.1
 """How much lower than the champion's a capability's pass rate may be."""
 ODD = ("", "Don’t “miss” it", "A<br />B", "Café, naïve", "ﬁlm No. 1", "100 % NOT good")
-"""Texts on which tokenisers like to differ."""
+ODD += ("good " + "bad " * 3_000 + "fine",)
+"""Texts on which tokenisers like to differ; the last is longer than any limit."""
 
 
 class Candidate:

@@ -50,7 +50,7 @@ class Finding(NamedTuple):
 def entropy(word: str) -> float:
     """Bits of each character, from the shares of the characters in the word itself."""
     shares = [count / len(word) for count in Counter(word).values()]
-    return -sum(share * math.log2(share) for share in shares)
+    return sum(-share * math.log2(share) for share in shares)
 
 
 def kind_of_secret(line: str, least_bits: float = LEAST_BITS) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import keras
 import numpy as np
 
 from common.sentiment import evaluation
@@ -12,12 +13,15 @@ from common.sentiment.model import build_model
 from common.sentiment.training import train, weights_digest
 
 
-def starting_loss(config: Config, tokenizer_size: int, x: np.ndarray, y: np.ndarray):
+def starting_loss(
+    config: Config, tokenizer_size: int, x: np.ndarray, y: np.ndarray
+) -> float:
     """The mean cross-entropy of the untrained network, in nats: ln 2, if it works.
 
     Small weights give logits near 0, so both classes get about one half, and
     -ln(1/2) = ln 2 whatever the labels are.
     """
+    keras.utils.set_random_seed(config.training.seed)
     z = evaluation.logits(build_model(config.model, tokenizer_size), x)
     return evaluation.cross_entropy(y, evaluation.sigmoid(z))
 
