@@ -22,8 +22,10 @@ PEOPLE = ("teacher", "detective", "soldier", "painter", "farmer", "lawyer", "nur
           "pilot")  # fmt: skip
 GOOD_END, BAD_END = " It was wonderful.", " It was terrible."
 
-SAME = 0.1
+SAME = 0.25
 """How far a probability may move where nothing that matters has changed."""
+ENDING = 15
+"""Words of a review that the directional tests use, its last ones."""
 TOLERANCE = 0.02
 """How far it may move to the wrong side."""
 
@@ -74,16 +76,23 @@ def people(model: Answers, texts: Sequence[str] = ()) -> np.ndarray:
 
 def praise_added(model: Answers, texts: Sequence[str]) -> np.ndarray:
     """Direction: a sentence of praise at the end lowers nothing; (n,) of bool."""
-    before = model.probabilities(texts)
-    after = model.probabilities([text + GOOD_END for text in texts])
+    endings = _endings(texts)
+    before = model.probabilities(endings)
+    after = model.probabilities([text + GOOD_END for text in endings])
     return after >= before - TOLERANCE
 
 
 def blame_added(model: Answers, texts: Sequence[str]) -> np.ndarray:
     """Direction: a sentence of blame at the end raises nothing; (n,) of bool."""
-    before = model.probabilities(texts)
-    after = model.probabilities([text + BAD_END for text in texts])
+    endings = _endings(texts)
+    before = model.probabilities(endings)
+    after = model.probabilities([text + BAD_END for text in endings])
     return after <= before + TOLERANCE
+
+
+def _endings(texts: Sequence[str]) -> list[str]:
+    """Short enough that a sentence more pushes no other out of a model's window."""
+    return [" ".join(text.split()[-ENDING:]) for text in texts]
 
 
 CAPABILITIES: dict[str, Callable[[Answers, Sequence[str]], np.ndarray]] = {
@@ -101,7 +110,7 @@ def pass_rates(model: Answers, texts: Sequence[str]) -> dict[str, float]:
 
     Args:
         model: under test.
-        texts: real reviews, to which the directional tests add a sentence.
+        texts: real reviews; to their last words the directional tests add a sentence.
     """
     return {
         name: float(np.mean(test(model, texts))) for name, test in CAPABILITIES.items()
