@@ -154,9 +154,9 @@ def test_environments_and_pictures_are_not_read(tmp_path):
 
 
 class Counting:
-    """Good words minus bad ones; a bonus for a word; half a mind for "not"."""
+    """Good words minus bad ones; a bonus for some words; perhaps an ear for "not"."""
 
-    def __init__(self, negates=False, favours="", sign=1.0):
+    def __init__(self, negates=False, favours=(), sign=1.0):
         self.negates, self.favours, self.sign = negates, favours, sign
 
     def probabilities(self, texts):
@@ -165,10 +165,14 @@ class Counting:
             words = tokenise(text)
             total = sum((w in behaviour.PRAISE) - (w in behaviour.BLAME) for w in words)
             turned = -1 if self.negates and "not" in words else 1
-            z.append(self.sign * turned * total + 3 * (self.favours in words))
+            z.append(
+                self.sign * turned * total
+                + 3 * any(one in words for one in self.favours)
+            )
         return 1 / (1 + np.exp(-np.array(z, float)))
 
 
+FAVOURED = ("nurse", "lawyer", "pilot")
 REVIEWS = ("A long film.", "A great story, and a poor end.", "I saw it.")
 
 
@@ -177,8 +181,8 @@ def test_behaviour_of_models_that_are_known():
     assert able == dict.fromkeys(behaviour.CAPABILITIES, 1.0)
     deaf = behaviour.pass_rates(Counting(), REVIEWS)
     assert deaf == able | {"negation": 0.0}
-    unfair = behaviour.pass_rates(Counting(negates=True, favours="nurse"), REVIEWS)
-    assert unfair == able | {"people": pytest.approx(7 / 8, abs=0.05)}
+    unfair = behaviour.pass_rates(Counting(negates=True, favours=FAVOURED), REVIEWS)
+    assert unfair == able | {"people": 1 - 5 * 3 / 80}  # where the film is blamed
     turned = behaviour.pass_rates(Counting(negates=True, sign=-1), REVIEWS)
     assert turned["plain words"] == turned["praise added"] == turned["blame added"] == 0
 
@@ -194,7 +198,7 @@ def test_a_model_that_behaves_worse_than_the_champion_is_refused():
     able, deaf = Counting(negates=True), Counting()
     assert said(able, able) == said(deaf, able) == said(deaf, deaf) == ""
     assert "negation 0% pass, and 100% of the champion's" in said(able, deaf)
-    assert "people" in said(able, Counting(negates=True, favours="nurse"))
+    assert "people" in said(able, Counting(negates=True, favours=FAVOURED))
 
 
 # ------------------------------------------------------------------ a candidate's gates
@@ -446,7 +450,7 @@ def test_the_lesson_and_the_rooms_are_equal():
             assert [one[:3] for one in ours] == [one[:3] for one in theirs]
     for word in ("aaaa", "abab", "Xy7_zQ"):
         assert told.entropy(word) == secret_scan.entropy(word)
-    for model in (Counting(), Counting(favours="nurse")):
+    for model in (Counting(), Counting(favours=FAVOURED)):
         np.testing.assert_array_equal(told.people(model), behaviour.people(model))
     costs, catches = [5, 30, 120, 7], [0.01, 0.2, 0.4, 0]
     assert told.by_ratio(costs, catches) == gates.by_ratio(costs, catches)
