@@ -18,6 +18,14 @@ FAMILIES: dict[str, str] = {
     "resnet": "ResNet",
 }
 
+ABLATION: dict[str, str] = {
+    # Day 7
+    "none": "neither",
+    "batchnorm": "BatchNorm",
+    "dropout": "dropout",
+    "both": "BatchNorm and dropout",
+}
+
 AUGMENTATIONS: dict[str, str] = {
     # Day 8
     "no_augmentation": "no augmentation",
@@ -44,6 +52,27 @@ METRICS: dict[str, Metric] = {
         for what in ("epochs", "seconds")
         for name, words in FAMILIES.items()
     },
+    # Day 7
+    "largest_rate_ratio": Metric(
+        "Largest learning rate that trains, with BatchNorm over without", "ratio"
+    ),
+    **{
+        f"batchnorm_of_{size}_valid_accuracy": Metric(
+            f"Validation accuracy, BatchNorm with the statistics of {size} images"
+        )
+        for size in (2, 8, 64)
+    },
+    "layernorm_valid_accuracy": Metric("Validation accuracy, LayerNorm"),
+    "groupnorm_valid_accuracy": Metric("Validation accuracy, GroupNorm"),
+    **{
+        f"{name}_ablation_valid_accuracy": Metric(
+            f"Validation accuracy in the ablation, {words}"
+        )
+        for name, words in ABLATION.items()
+    },
+    "fold_difference": Metric(
+        "Largest difference of a logit after folding", "difference", True
+    ),
     # Day 8
     "one_view_accuracy": Metric("Test accuracy without test-time augmentation"),
     "baseline_tutorial_accuracy": Metric(
