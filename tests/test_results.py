@@ -75,6 +75,7 @@ def test_an_unknown_benchmark_is_refused_with_the_close_names():
 
 def test_every_metric_has_words_of_its_own_and_a_known_kind():
     kinds = {"fraction", "nats", "seconds", "ratio", "count", "difference", "flops"}
+    kinds.add("bytes")
     words = [metric.description for metric in results.METRICS.values()]
     assert len(set(words)) == len(words)
     assert {metric.kind for metric in results.METRICS.values()} <= kinds
@@ -174,6 +175,12 @@ def test_times_are_shown_in_a_unit_that_fits(monkeypatch, seconds, words):
     monkeypatch.setitem(results.METRICS, "x_seconds", results.Metric("x", "seconds"))
     value = {"mean": seconds, "std": 0.0, "seeds": 1}
     assert results.format_metric("x_seconds", value) == words
+
+
+def test_bytes_are_shown_in_megabytes(monkeypatch):
+    monkeypatch.setitem(results.METRICS, "x_bytes", results.Metric("x", "bytes"))
+    value = {"mean": 287_519_000.0, "std": 0.0, "seeds": 1}
+    assert results.format_metric("x_bytes", value) == "288 MB"
 
 
 @pytest.mark.parametrize(

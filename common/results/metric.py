@@ -12,8 +12,8 @@ class Metric(NamedTuple):
     description: str
     """In words, as the README's table shows it."""
     kind: str = "fraction"
-    """fraction (in [0, 1], shown as percent), nats, seconds, ratio, count, flops, or
-    difference (between results that should be equal, shown as a power of ten)."""
+    """fraction (in [0, 1], shown as percent), nats, seconds, bytes, ratio, count, flops
+    or difference (of results that should be equal, shown as a power of ten)."""
     lower_is_better: bool = False
     """Which side of a target is the wrong one."""
 

@@ -163,6 +163,35 @@ METRICS: dict[str, Metric] = {
     "onnx_bilstm_seconds": Metric(
         "One text in ONNX Runtime, BiLSTM(48) over 300 tokens, median", "seconds", True
     ),
+    # Day 31
+    "image_bytes": Metric("Size of the image, unpacked", "bytes", True),
+    "image_compressed_bytes": Metric(
+        "Size of the image's layers as they travel, compressed", "bytes", True
+    ),
+    "serving_packages_bytes": Metric(
+        "Packages that the service needs, installed", "bytes", True
+    ),
+    "naive_packages_bytes": Metric(
+        "All packages of the course, installed", "bytes", True
+    ),
+    "serving_packages": Metric("Packages that the service needs", "count", True),
+    "naive_packages": Metric("Packages of the whole course", "count", True),
+    "cold_start_seconds": Metric(
+        "From the start of the process to its first answer, median", "seconds", True
+    ),
+    "service_memory_bytes": Metric("Memory of the running service", "bytes", True),
+    "naive_memory_bytes": Metric(
+        "Memory of a process that answers with Keras", "bytes", True
+    ),
+    "served_difference": Metric(
+        "Largest difference in probability, image to predictor", "difference", True
+    ),
+    "steps_again_after_code": Metric(
+        "Steps of the Dockerfile that run again after a new line of code", "count", True
+    ),
+    "stopped_requests_lost": Metric(
+        "Requests lost by SIGTERM while they were being answered", "count", True
+    ),
     # Day 34
     "intact_valid_accuracy": Metric("Accuracy at the gates, intact product"),
     "green_tests_valid_accuracy": Metric(
@@ -210,4 +239,11 @@ BENCHMARKS: dict[str, str] = {
         "model.predict behind a plain HTTP server: p50 over the API's"
     ),
     "mlflow_serve_over_api": "mlflow models serve, same model: p50 over the API's",
+    # Day 31
+    "naive_start_over_service_start": (
+        "Cold start of a process that answers with Keras: time over the service's"
+    ),
+    "rebuild_over_build": (
+        "Building the image after a new line of code: time over an empty cache's"
+    ),
 }

@@ -44,6 +44,8 @@ def format_metric(name: str, value: Mapping[str, float]) -> str:
         power = min(max(math.floor(math.log10(max(mean, 1)) / 3), 0), 4)
         mean, std = mean / 1e3**power, std / 1e3**power
         unit, digits, limits = f" {_POWERS[power]}".rstrip(), min(power, 1), (0, 2)
+    elif kind == "bytes":
+        mean, std, unit, digits, limits = mean / 1e6, std / 1e6, " MB", 0, (0, 1)
     elif kind == "nats":
         unit, digits, limits = "", 3, (1, 4)
     else:
