@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-from common.images import Image
+from common.oci import Image
 
 _KILLED = "sigprocmask unblock failed"
 """What unshare says when it cannot end by SIGKILL itself, as its process did."""

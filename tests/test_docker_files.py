@@ -28,7 +28,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from test_workflows import lint, tool
 
-from common import container, images
+from common import container, images, oci
 
 DOCKER = support.ROOT / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
@@ -266,7 +266,7 @@ def image_of(folder, *layers):
     manifest = {"config": config, "layers": entries}
     index = {"manifests": [put("manifest", json.dumps(manifest).encode())]}
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
-    return images.Image(folder)
+    return oci.Image(folder)
 
 
 def test_layers_are_laid_over_each_other_as_the_specification_says(tmp_path):
