@@ -248,12 +248,23 @@ def _pip_configuration() -> str:
 
 
 def _steps(log: str) -> list[Step]:
+    """Read the steps from a build's log.
+
+    A stage that copies from another one may wait for it in the middle of a step, so
+    that the other's lines stand between a step and what became of it.
+    """
     steps: list[Step] = []
+    open_ones: list[int] = []
     for line in log.splitlines():
         if found := _STEP.match(line):
+            if not found["words"].startswith("FROM"):  # it is told without a result
+                open_ones.append(len(steps))
             steps.append(Step(int(found["stage"] or 1), found["words"], False))
-        elif line.startswith("--> Using cache") and steps:
-            steps[-1] = Step(steps[-1].stage, steps[-1].instruction, True)
+        elif open_ones and line.startswith("--> Using cache"):
+            latest = steps[open_ones[-1]]
+            steps[open_ones[-1]] = Step(latest.stage, latest.instruction, True)
+        elif open_ones and line.startswith("--> "):
+            open_ones.pop()
     return steps
 
 

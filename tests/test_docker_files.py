@@ -241,6 +241,17 @@ def test_the_steps_of_a_build_are_read_from_its_log():
     assert images._steps("STEP 1/1: FROM scratch\n")[0].stage == 1
 
 
+def test_a_step_that_waits_for_another_stage_keeps_its_result():
+    log = (
+        "[2/2] STEP 1/2: FROM base\n[2/2] STEP 2/2: COPY --from=build a b\n"
+        "[1/2] STEP 1/3: FROM base AS build\n[1/2] STEP 2/3: RUN x\n"
+        "--> Using cache 1a\n--> 1a\n[1/2] STEP 3/3: RUN y\n--> 2b\n"
+        "--> Using cache 3c\n[2/2] COMMIT name\n--> 3c\n"
+    )
+    cached = {one.instruction: one.cached for one in images._steps(log)}
+    assert cached["COPY --from=build a b"] and cached["RUN x"] and not cached["RUN y"]
+
+
 def image_of(folder, *layers):
     """An image in the OCI layout; a layer is {path: content}."""
     (folder / "blobs" / "sha256").mkdir(parents=True)
