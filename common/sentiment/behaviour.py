@@ -39,24 +39,19 @@ class Answers(Protocol):
 
 def plain_words(model: Answers, texts: Sequence[str] = ()) -> np.ndarray:
     """Minimum functionality: "The plot was superb." is praise; (80,) of bool."""
-    told = [
-        (f"The {subject} was {word}.", word in PRAISE)
-        for subject in SUBJECTS
-        for word in PRAISE + BLAME
-    ]
-    asked, positive = zip(*told, strict=True)
-    return (model.probabilities(asked) >= 0.5) == np.array(positive)
+    return _understood(model, "The {subject} was {word}.", positive=PRAISE)
 
 
 def negation(model: Answers, texts: Sequence[str] = ()) -> np.ndarray:
     """Minimum functionality: "The plot was not superb." is no praise; (80,) of bool."""
-    told = [
-        (f"The {subject} was not {word} at all.", word in BLAME)
-        for subject in SUBJECTS
-        for word in PRAISE + BLAME
-    ]
-    asked, positive = zip(*told, strict=True)
-    return (model.probabilities(asked) >= 0.5) == np.array(positive)
+    return _understood(model, "The {subject} was not {word} at all.", positive=BLAME)
+
+
+def _understood(model: Answers, form: str, positive: Sequence[str]) -> np.ndarray:
+    """Whether a sentence counts as praise with these words, and with no others."""
+    pairs = [(subject, word) for subject in SUBJECTS for word in PRAISE + BLAME]
+    p = model.probabilities([form.format(subject=s, word=word) for s, word in pairs])
+    return (p >= 0.5) == np.array([word in positive for _, word in pairs])
 
 
 def people(model: Answers, texts: Sequence[str] = ()) -> np.ndarray:
