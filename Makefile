@@ -46,7 +46,7 @@ serve: setup ## serve the sentiment model that Day 30 left, at 127.0.0.1:8000 (P
 
 test: add ## run the tests, and every notebook end to end, in the smoke budget (EDITED=1: yours)
 	@COURSE_BUDGET=smoke COURSE_TEST_EDITED=$(EDITED) $(VENV_PYTHON) -P tools/run_tests.py \
-	  $(NBVAL) -m "not without_network and not twice and not image"
+	  $(NBVAL) -m "not twice and not image"
 
 test-all: add lint ## the same and style; every notebook also offline, on JAX, on PyTorch
 	@chosen=`$(CHOICE) real data` && COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $$chosen

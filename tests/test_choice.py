@@ -158,11 +158,31 @@ def test_an_input_of_its_own_selects_a_day(forty, change, selects, variant):
             assert why == f"{change.path} changed"
 
 
-def test_every_day_that_changed_itself_runs_however_many_they_are(forty):
-    changes = [of_day(n, "exercises.py", "a", "b") for n in range(10, 41)]
-    found = chosen(forty, changes)
-    assert set(range(10, 41)) <= set(found)
-    assert not [why for why in found.values() if "turn" in why], "and no more"
+def test_new_days_run_in_every_variant_however_many_they_are(forty):
+    changes = [of_day(n, "", "", notebook(*day_cells(n))) for n in range(10, 41)]
+    changes += [of_day(n, "exercises.py", "", "a") for n in range(10, 41)]
+    for variant in choice.VARIANTS:
+        assert set(chosen(forty, changes, 0, variant)) == set(range(10, 41))
+
+
+@pytest.mark.parametrize("count", [1, 3, 12, 13, 14, 29, 31])
+@pytest.mark.parametrize("turn", [0, 7])
+def test_changed_days_share_the_variants_when_they_are_many(forty, count, turn):
+    """No variant grows for them beyond what each needs to run in two."""
+    new = [of_day(n, "", "", notebook(*day_cells(n))) for n in (9, 10)]
+    days = range(11, 11 + count) if count < 30 else [*range(1, 9), *range(18, 41)]
+    changes = [of_day(n, "exercises.py", "a", "b") for n in days]
+    runs = dict.fromkeys(days, 0)
+    for variant in choice.VARIANTS:
+        found = chosen(forty, new + changes, turn, variant)
+        assert {9, 10} <= set(found)
+        needed = -(-choice.LEAST * count // len(choice.VARIANTS))
+        assert len(found) <= max(choice.MOST, 2 + needed)
+        for n in set(days) & set(found):
+            runs[n] += 1
+    assert min(runs.values()) >= choice.LEAST
+    if count <= choice.MOST - 2:
+        assert set(runs.values()) == {len(choice.VARIANTS)}, "there is room for all"
 
 
 @pytest.mark.parametrize(
@@ -343,7 +363,7 @@ def test_the_log_says_which_and_why(forty, monkeypatch, capsys):
     assert f"  {COURSE.days[6].folder}: {change.path} changed\n" in said.err
     assert "  day01_mnist: the first of dense networks\n" in said.err
     assert f"torch: {len(said.out.split())} days. So it is.\n" in said.err
-    assert "its turn, 2 of 6" in said.err
+    assert "its turn, 8 of 10" in said.err
 
 
 def test_an_unknown_variant_chooses_nothing(capsys):

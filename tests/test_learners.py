@@ -1,14 +1,21 @@
 """What learners do, and what their machines are like: every notebook survives it.
 
 One more run of each notebook, in a copy of the course, puts together what users of
-such courses report: cells run twice, exercises after Run All, a proxy in the
-environment, a backend of Matplotlib's and files of settings that another project
-needed, and files beside ours that are called like Python's own modules.
+such courses report: no network and empty caches, cells run twice, exercises after Run
+All, a proxy in the environment, a backend of Matplotlib's and files of settings that
+another project needed, and files beside ours that are called like Python's own modules.
+
+The network is cut by a namespace from which nothing can be reached. The ladder of
+`common.datasets` then ends on the stand-in, and the notebook has to say so.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -29,6 +36,30 @@ KERAS_JSON = {
 MATPLOTLIBRC = "text.usetex: True\nfigure.figsize: 50, 1\nbackend: TkAgg\n"
 NOBODY = "http://127.0.0.1:9"
 """A proxy at a port where nothing listens."""
+CUT = "network: cut, only the loopback is left"
+WITHOUT_NETWORK = Path(__file__).with_name("without_network.py")
+
+
+@pytest.fixture(scope="module")
+def cut_off() -> tuple[str, ...]:
+    """Return the command that starts another one without a network.
+
+    It is empty where no namespace can be made: all but the cut is tested there.
+    """
+    if sys.platform != "linux":
+        return ()
+    if shutil.which("unshare") is None:
+        support.not_installed("the tool `unshare` (util-linux) is not installed")
+    refusals = []
+    for command in (("unshare", "--net"), ("unshare", "--net", "--map-root-user")):
+        through = (*command, str(support.CURRENT_PYTHON), str(WITHOUT_NETWORK))
+        tried = subprocess.run([*through, "true"], capture_output=True, text=True)
+        if tried.returncode == 0:
+            assert CUT in tried.stdout
+            return through
+        refusals.append(f"`{' '.join(command)}`: {tried.stderr.strip()}")
+    warnings.warn(f"The network stays: {refusals[-1]}", stacklevel=1)
+    return ()
 
 
 def machine(course: Path, home: Path) -> dict[str, str]:
@@ -51,16 +82,33 @@ def machine(course: Path, home: Path) -> dict[str, str]:
 
 @pytest.mark.twice
 @pytest.mark.parametrize("notebook", support.days_as_parameters("twice"))
-def test_a_notebook_survives_its_learner(notebook: Path, tmp_path: Path) -> None:
-    """Every cell runs twice, the exercises again at the end, and figures are shown."""
+def test_a_notebook_survives_its_learner(
+    notebook: Path, cut_off: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Without a network every cell runs twice, the exercises again at the end.
+
+    Figures are shown, and the notebook says that it stands on the stand-in.
+    """
     course = support.copy_of_course(tmp_path / "course")
     env = machine(course, tmp_path / "home")
     finished, ran = support.run_notebook(
-        support.CURRENT_PYTHON, course / notebook, env, twice=True
+        support.CURRENT_PYTHON,
+        course / notebook,
+        env,
+        before=cut_off,
+        probe="import common; print(common.ROOT)",
+        twice=True,
     )
     assert finished.returncode == 0, support.tail(finished)
+    assert not cut_off or CUT in finished.stdout
+    *lesson, probe = support.code_cells(ran)
+    imported = Path(probe.outputs[0].text.strip())
+    assert imported == course.resolve(), "another course was imported"
+    ran.cells = [cell for cell in ran.cells if cell is not probe]
     support.assert_ran_to_the_end(ran)
     said = support.printed(ran)
+    if cut_off and any("datasets." in cell.source for cell in lesson):
+        assert "stand-in" in said, "it does not say what it ran on"
     assert "Set aside in this notebook: MPLBACKEND=Agg;" in said
     assert "the backend theano of " in said
     stored = notebooks.read(support.ROOT / notebook)
@@ -79,3 +127,26 @@ def assert_exercises_wait(ran: NotebookNode) -> None:
         said = "".join(o.get("text", "") for o in cell.outputs)
         asked, waiting = cell.source.count('check("'), said.count("not attempted yet")
         assert waiting == asked, f"{notebooks.title(cell)}: {said}"
+
+
+def test_the_proof_of_the_cut_notices_a_network() -> None:
+    """Outside a namespace of its own the helper refuses to start anything."""
+    if not Path("/sys/class/net").is_dir():
+        pytest.skip("the interfaces are listed as on Linux only")
+    up = [
+        interface.name
+        for interface in Path("/sys/class/net").iterdir()
+        if interface.name != "lo"
+        and int((interface / "flags").read_text(encoding="utf-8"), 16) & 1
+    ]
+    if not up:
+        pytest.skip("this machine itself has no network")
+    tried = subprocess.run(
+        [support.CURRENT_PYTHON, WITHOUT_NETWORK, "echo", "started"],
+        capture_output=True,
+        text=True,
+    )
+    assert tried.returncode != 0
+    assert "started" not in tried.stdout
+    # A user without rights is stopped earlier, at the loopback's switch.
+    assert up[0] in tried.stderr or "PermissionError" in tried.stderr

@@ -3,17 +3,20 @@
     python tools/choice.py VARIANT     prints the notebooks; why, on standard error
 
 Without COURSE_CHOICE in the environment that is every day: `make test-all` runs all.
-With it, four things select a day, the first two always:
+With it, five things select a day, in this order:
 
-1. an input of its own changed in the last day of commits: a code cell, or a file of
-   its folder that is no text, record or figure;
-2. it is the first of a family in course.toml that exists;
-3. a module of common/ or a package that it uses changed in that time;
-4. the rotation: every commit has another part of the days, so that all come round.
+1. it is new: its notebook was not there a day of commits ago;
+2. an input of its own changed in that time: a code cell, or a file of its folder that
+   is no text, record or figure;
+3. it is the first of a family in course.toml that exists;
+4. a module of common/ or a package that it uses changed in that time;
+5. the rotation: every commit has another part of the days, so that all come round.
 
-Of 3 and 4 a variant takes no more than bring it to `MOST` days, and begins elsewhere
-at every commit. What changed is compared with the newest commit that is a day older
-than this one, or with the oldest that a young or shallow clone has.
+A variant takes no more than bring it to `MOST` days, and of 2, 4 and 5 begins
+elsewhere at every commit. More than that it runs only for 1, and for 2 as far as every
+changed day must run in `LEAST` variants. What changed is compared with the newest
+commit that is a day older than this one, or with the oldest that a young or shallow
+clone has.
 """
 
 from __future__ import annotations
@@ -39,10 +42,12 @@ from common.results.reach import imported_modules, module_file  # noqa: E402
 from tools import console  # noqa: E402
 from tools.course import load_course  # noqa: E402
 
-VARIANTS = ("real data", "no network", "twice", "colab", "jax", "torch")
-MOST = 16
-"""How many days a variant runs, unless more of them changed themselves."""
-TURNS = 6
+VARIANTS = ("real data", "twice", "colab", "jax", "torch")
+MOST = 13
+"""How many days a variant runs, unless more of them are new."""
+LEAST = 2
+"""In how many variants a changed day runs, however many changed."""
+TURNS = 10
 """After so many commits the rotation has been through all days."""
 
 TEXTS = re.compile(r"README\.md|results\.json|figures/.*")
@@ -75,20 +80,27 @@ def choose(
         turn: a number that grows from commit to commit.
         variant: one of `VARIANTS`; each is at another place of the rotation.
     """
+    place = turn % TURNS
+    step = VARIANTS.index(variant)
     why: dict[Path, str] = {}
+    changed: dict[Path, str] = {}
     for day in days:
-        if own := [one.path for one in changes if _is_own_input(one, day)]:
-            why[day] = f"{own[0]} changed"
+        if own := [one for one in changes if _is_own_input(one, day)]:
+            new = any(one.path.endswith(".ipynb") and not one.before for one in own)
+            (why if new else changed)[day] = f"{own[0].path} changed"
+    some = _turned(list(changed), turn + step * len(changed) // len(VARIANTS))
+    share = max(MOST - len(why), -(-LEAST * len(changed) // len(VARIANTS)))
+    why |= {day: changed[day] for day in some[:share]}
     numbered = {int(day.name[3:5]): day for day in days}
     first: dict[Path, str] = {}
     for family, members in families.items():
         if there := [numbered[number] for number in members if number in numbered]:
             first[there[0]] = f"the first of {family}"
-    why = first | why
+    for day, reason in first.items():
+        if len(why) < MOST:
+            why.setdefault(day, reason)
     rest = [day for day in days if day not in first]
-    place = turn % TURNS
-    begin = len(rest) * place // TURNS + VARIANTS.index(variant)
-    rest = [rest[(begin + i) % len(rest)] for i in range(len(rest))]
+    rest = _turned(rest, len(rest) * place // TURNS + step)
     for day in rest:
         if (
             day not in why
@@ -100,6 +112,10 @@ def choose(
         if len(why) < MOST:
             why.setdefault(day, f"its turn, {place + 1} of {TURNS}")
     return {day: why[day] for day in days if day in why}
+
+
+def _turned(days: list[Path], by: int) -> list[Path]:
+    return [days[(by + i) % len(days)] for i in range(len(days))]
 
 
 def _is_own_input(change: Change, day: Path) -> bool:
