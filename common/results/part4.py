@@ -192,6 +192,44 @@ METRICS: dict[str, Metric] = {
     "stopped_requests_lost": Metric(
         "Requests lost by SIGTERM while they were being answered", "count", True
     ),
+    # Day 33
+    "drift_windows_found": Metric(
+        "Windows with an injected drift of the texts that alarm, numbers and words"
+    ),
+    "counts_windows_found": Metric(
+        "The same windows, seen through the service's two histograms"
+    ),
+    "control_windows_alarmed": Metric(
+        "Windows without drift that alarm, numbers and words", lower_is_better=True
+    ),
+    "control_counts_alarmed": Metric(
+        "Windows without drift that alarm, the service's two histograms",
+        lower_is_better=True,
+    ),
+    "rule_windows_alarmed": Metric(
+        "Windows under a new rule for the labels that alarm, numbers and words"
+    ),
+    "rule_harm_proven": Metric(
+        "Windows under the new rule of which 300 labels prove the harm"
+    ),
+    "expected_accuracy_error": Metric(
+        "Error of the accuracy expected without labels, mean over six drifts",
+        lower_is_better=True,
+    ),
+    "rule_expected_accuracy_error": Metric(
+        "The same error under the new rule", lower_is_better=True
+    ),
+    "psi_rule_false_alarms": Metric(
+        "Windows of 50 texts without drift whose PSI is above 0.2",
+        lower_is_better=True,
+    ),
+    "retrainings_started": Metric(
+        "Retrainings started by a hundred alarms", "count", True
+    ),
+    "typos_accuracy": Metric("Accuracy on fresh reviews with typos"),
+    "retrained_typos_accuracy": Metric(
+        "The same after one retraining on labelled ones"
+    ),
     # Day 34
     "intact_valid_accuracy": Metric("Accuracy at the gates, intact product"),
     "green_tests_valid_accuracy": Metric(

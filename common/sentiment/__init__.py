@@ -16,6 +16,11 @@
     promotion   may a challenger take the champion's place?
     registry    versions of the model, and which of them serves
     api         the service, a package with one module a layer
+    drift       how far two windows of texts differ, and whether by more than chance
+    monitor     what the service counted, held against the release
+    watch       a look at a running service, as a command
+    reaction    what follows from an alarm; a trigger that retrains once
+    drift_report  Evidently's page
 
 Importing this package imports none of them: a server needs no Keras, a training run
 no web framework.
