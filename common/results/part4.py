@@ -210,7 +210,7 @@ METRICS: dict[str, Metric] = {
         "Windows under a new rule for the labels that alarm, numbers and words"
     ),
     "rule_harm_proven": Metric(
-        "Windows under the new rule of which 300 labels prove the harm"
+        "Windows under the new rule of which 500 labels prove the harm"
     ),
     "expected_accuracy_error": Metric(
         "Error of the accuracy expected without labels, mean over six drifts",
