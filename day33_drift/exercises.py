@@ -21,8 +21,8 @@ from scipy import stats
 
 def check_psi_limit(psi_limit):
     for n, m, bins, risk in (
-        (50, 5_000, 10, 0.05),
         (500, 2_000, 10, 0.001),
+        (50, 5_000, 10, 0.05),
         (200, 200, 5, 0.01),
     ):
         scale = 1 / n + 1 / m
@@ -38,6 +38,12 @@ def check_psi_limit(psi_limit):
                 "too: its 1 / m belongs beside the 1 / n.",
                 stats.chi2.ppf(1 - risk, bins - 1) / (n + m): "1 / n + 1 / m is not "
                 "1 / (n + m): the smaller sample decides.",
+                stats.chi2.ppf(1 - risk, bins - 1) / m: "The window is the smaller "
+                "sample: its 1 / n belongs beside the 1 / m.",
+                stats.chi2.ppf(1 - risk / 2, bins - 1) * scale: "PSI is never negative "
+                "and large for every kind of drift: one tail, with the whole risk.",
+                stats.chi2.ppf(1 - risk, bins - 1) * scale**0.5: "PSI adds up squared "
+                "differences, more or less: 1 / n + 1 / m itself, without a root.",
                 stats.chi2.ppf(1 - risk, bins - 1): "That is the chi-square limit; PSI "
                 "is that variable times (1 / n + 1 / m).",
                 (bins - 1) * scale: "That is the mean of PSI without drift; chance "
@@ -98,7 +104,18 @@ def check_counted_since(counted_since):
             if np.allclose(got, difference):
                 raise Wrong(
                     f"With {case}: last minus first forgets what was counted before a "
-                    "restart, and can be negative. Go from scrape to scrape."
+                    "restart, and can be negative. Go from scrape to scrape; one that "
+                    "any bin has fallen in came after a restart."
+                )
+            if np.allclose(got, np.abs(steps).sum(0)):
+                raise Wrong(
+                    f"With {case}: a fall is no count. The size of the step down is "
+                    "what had been counted before."
+                )
+            if np.allclose(got, scrapes[-1]):
+                raise Wrong(
+                    f"With {case}: the last row holds all since the service started, "
+                    "also what came before the first scrape."
                 )
             if np.allclose(got, np.maximum(steps, 0).sum(0)):
                 raise Wrong(
@@ -162,6 +179,8 @@ def check_my_number(my_number):
             values = np.array([float(my_number(text)) for text in some])
         except (TypeError, ValueError):
             raise Wrong("Return one number for a text.") from None
+        except ZeroDivisionError:
+            raise Wrong("Some text divides by 0: divide with care.") from None
         if not np.isfinite(values).all():
             raise Wrong("Some text got nan or an infinite number: divide with care.")
         return values
@@ -285,6 +304,21 @@ def psi_limit(n, m, bins, risk):
             ),
             WrongAnswer(
                 "def psi_limit(n, m, bins, risk):\n"
+                "    return stats.chi2.ppf(1 - risk, bins - 1) / m",
+                "window is the smaller",
+            ),
+            WrongAnswer(
+                "def psi_limit(n, m, bins, risk):\n"
+                "    return stats.chi2.ppf(1 - risk / 2, bins - 1) * (1 / n + 1 / m)",
+                "one tail",
+            ),
+            WrongAnswer(
+                "def psi_limit(n, m, bins, risk):\n"
+                "    return stats.chi2.ppf(1 - risk, bins - 1) * (1 / n + 1 / m)**0.5",
+                "without a root",
+            ),
+            WrongAnswer(
+                "def psi_limit(n, m, bins, risk):\n"
                 "    return (bins - 1) * (1 / n + 1 / m)",
                 "mean of PSI",
             ),
@@ -356,6 +390,15 @@ def counted_since(scrapes):
                 "    return np.where(steps < 0, scrapes[1:], steps).sum(axis=0)",
                 "whole service",
             ),
+            WrongAnswer(
+                "def counted_since(scrapes):\n"
+                "    return np.abs(np.diff(scrapes, axis=0)).sum(axis=0)",
+                "a fall is no count",
+            ),
+            WrongAnswer(
+                "def counted_since(scrapes):\n    return scrapes[-1]",
+                "all since the service started",
+            ),
         ),
     ),
     Exercise(
@@ -381,6 +424,7 @@ def my_number(text):
         wrong=(
             WrongAnswer("def my_number(text):\n    return len(text)", "It finds"),
             WrongAnswer("def my_number(text):\n    return 1", "none of the three"),
+            WrongAnswer("def my_number(text):\n    return 1 / 0", "divides by 0"),
             WrongAnswer("def my_number(text):\n    return text.upper()", "one number"),
             WrongAnswer(
                 "def my_number(text):\n    return float('nan')", "divide with care"

@@ -7,7 +7,7 @@ import pytest
 import served_model
 from fastapi.testclient import TestClient
 
-from common.sentiment import monitor, watch
+from common.sentiment import drift, monitor, watch
 from common.sentiment.api import create_app
 from common.sentiment.api.metrics import Metrics
 from common.sentiment.predictor import Predictor
@@ -94,6 +94,9 @@ def test_longer_texts_and_other_answers_alarm_each_by_its_name(predictor, refere
     happier = monitor.check(reference, counts_of(predictor, mixed(300, share=0.95)))
     assert "probability" in [alarm.statistic for alarm in happier]
     assert "PSI" in happier[0].sentence and "300 texts" in happier[0].sentence
+    many = counts_of(predictor, mixed(9_000, words=" x" * 99))
+    others = monitor.check(reference, many)
+    assert "p < 1e-99, 9,000 texts" in others[-1].sentence  # a p-value is never 0
 
 
 def test_a_certain_but_tiny_difference_is_nobodys_business(reference):
@@ -182,6 +185,32 @@ def test_the_command_remembers_judges_and_tells(looking, capsys):
     assert (status, json.loads(said.out)["texts"]) == (0, 400)
     status, said = looking(capsys, same, other)
     assert status == 1 and "probability left" in json.loads(said.out)["alarms"][0]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_no_text_is_kept_unless_that_is_allowed(
+    allowed, folder, predictor, reference, tmp_path, monkeypatch, capfd
+):
+    texts = [f"{text} Xyzzy" for text in mixed(150)]
+    reference.save(tmp_path / "reference.json")
+    settings = Settings(model=folder, log_texts=allowed)
+    with TestClient(create_app(settings)) as client:
+        monkeypatch.setattr(watch, "_scraped", lambda url: client.get("/metrics").text)
+        while client.get("/ready").status_code != 200:
+            pass
+        watch.look("", tmp_path)
+        for start in (0, 50, 100):
+            client.post("/predict", json={"texts": texts[start : start + 50]})
+        assert watch.look("", tmp_path)["texts"] == 150
+    kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(kept) == 2 and "xyzzy" not in "".join(kept).lower()
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    logged = [text for line in lines for text in line.get("content", [])]
+    assert logged == (texts if allowed else [])
+    assert allowed or "xyzzy" not in json.dumps(lines).lower()
+    if allowed:  # then, and only then, can the richer numbers be had
+        numbers = drift.describe(logged, predictor.tokenizer)
+        assert numbers["characters"].tolist() == [len(text) for text in texts]
 
 
 def test_a_restart_in_a_short_window_loses_no_text(looking, capsys):

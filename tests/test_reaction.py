@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from scipy.stats import binomtest
+from test_pipeline import dataset, small
 
+from common.sentiment import pipeline
+from common.sentiment.predictor import Predictor
 from common.sentiment.reaction import (
     Action,
     Bounds,
@@ -41,6 +44,8 @@ ROADS = [
         Action.LABEL,
     ),
     (Evidence(0.88, inputs_alarm=True, labelled=50, right=43), Action.LABEL),
+    (Evidence(0.88, labelled=500, right=425), Action.LABEL),  # no alarm, but low
+    (Evidence(0.88, labelled=500, right=435), Action.NOTHING),  # open, and not low
 ]
 
 
@@ -94,6 +99,25 @@ def test_a_hundred_alarms_start_one_retraining(tmp_path):
     assert len(starts) == 1 and outcomes.count(Outcome.STARTED) == 1
     assert set(outcomes) <= {Outcome.STARTED, Outcome.AT_WORK, Outcome.DONE_BEFORE}
     assert trigger.fire("k") is Outcome.DONE_BEFORE
+
+
+def test_a_hundred_alarms_run_the_pipeline_once(tmp_path):
+    told = []
+
+    def retrain():
+        settings = small(training={"epochs": 1})
+        pipeline.run(settings, tmp_path / "run", dataset=dataset(), say=told.append)
+
+    trigger = trigger_of(tmp_path, retrain, cool_down=3_600)
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda _: trigger.fire("k"), range(100)))
+    assert outcomes.count(Outcome.STARTED) == 1
+    assert sum(line.startswith("train ") for line in told) == 1, told
+    served = Predictor.load(tmp_path / "run" / pipeline.SERVED)
+    assert served.probabilities(["a good film"]).shape == (1,)
+    assert trigger.fire("k") is Outcome.DONE_BEFORE
+    assert trigger.fire("other labels") is Outcome.COOLING_DOWN
+    assert [row["state"] for row in trigger.history()] == ["started", "done"]
 
 
 def test_another_key_waits_for_the_cool_down(tmp_path):

@@ -206,6 +206,9 @@ METRICS: dict[str, Metric] = {
         "Windows without drift that alarm, the service's two histograms",
         lower_is_better=True,
     ),
+    "other_films_alarmed": Metric(
+        "Windows of other films, all else unchanged, that alarm against the release"
+    ),
     "rule_windows_alarmed": Metric(
         "Windows under a new rule for the labels that alarm, numbers and words"
     ),

@@ -204,10 +204,15 @@ def check(
             continue
         sentence = (
             f"{name.replace('_', ' ')} left the reference: PSI {size:.2f}, "
-            f"p = {p_values[name]:.0e}, {int(counts[name].sum()):,} texts."
+            f"p {_told(p_values[name])}, {int(counts[name].sum()):,} texts."
         )
         alarms.append(Alarm(name, p_values[name], size, sentence))
     return alarms
+
+
+def _told(p: float) -> str:
+    """Return a p-value for people; none is 0."""
+    return f"= {p:.0e}" if p >= 1e-99 else "< 1e-99"
 
 
 def expected_loss(reference: Reference, counts: Mapping[str, np.ndarray]) -> float:

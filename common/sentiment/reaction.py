@@ -86,7 +86,11 @@ def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def decide(evidence: Evidence, bounds: Bounds | None = None) -> Decision:
-    """Choose the next step; labels decide where there are enough of them."""
+    """Choose the next step; labels decide where there are enough of them.
+
+    The interval holds for one look at a number of labels fixed beforehand: who looks
+    after each label, and stops when it pleases, errs more often than it says.
+    """
     bounds = Bounds() if bounds is None else bounds
     floor = evidence.promised - bounds.loss
     low, high = wilson(evidence.right, evidence.labelled, bounds.z)
@@ -113,6 +117,11 @@ def decide(evidence: Evidence, bounds: Bounds | None = None) -> Decision:
         return Decision(
             Action.ROLL_BACK,
             "The same kind of texts gets other answers since the model changed.",
+        )
+    if evidence.right < floor * evidence.labelled:
+        return Decision(
+            Action.LABEL,
+            f"The labels so far leave {low:.1%} to {high:.1%} open; more decide.",
         )
     if suspected:
         return Decision(
