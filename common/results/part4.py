@@ -206,8 +206,14 @@ METRICS: dict[str, Metric] = {
         "Windows without drift that alarm, the service's two histograms",
         lower_is_better=True,
     ),
-    "other_films_alarmed": Metric(
-        "Windows of other films, all else unchanged, that alarm against the release"
+    "test_as_it_is_alarmed": Metric(
+        "Windows of the unchanged test set that alarm against the training reviews"
+    ),
+    "release_words_alone": Metric(
+        "Words of the release that stand in no other training review", "count"
+    ),
+    "test_words_alone": Metric(
+        "Words of the test set that stand in no training review", "count"
     ),
     "rule_windows_alarmed": Metric(
         "Windows under a new rule for the labels that alarm, numbers and words"
