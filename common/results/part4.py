@@ -213,7 +213,7 @@ METRICS: dict[str, Metric] = {
         "Words of the release that stand in no other training review", "count"
     ),
     "test_words_alone": Metric(
-        "Words of the test set that stand in no training review", "count"
+        "Words of the test set that stand in no training review kept", "count"
     ),
     "rule_windows_alarmed": Metric(
         "Windows under a new rule for the labels that alarm, numbers and words"
@@ -239,6 +239,7 @@ METRICS: dict[str, Metric] = {
     "retrained_typos_accuracy": Metric(
         "The same after one retraining on labelled ones"
     ),
+    "watched_accuracy": Metric("Test accuracy of the watched model"),
     # Day 34
     "intact_valid_accuracy": Metric("Accuracy at the gates, intact product"),
     "green_tests_valid_accuracy": Metric(
