@@ -194,7 +194,7 @@ METRICS: dict[str, Metric] = {
     ),
     # Day 33
     "drift_windows_found": Metric(
-        "Windows with an injected drift of the texts that alarm, numbers and words"
+        "Of windows with an injected drift found, by numbers and words"
     ),
     "counts_windows_found": Metric(
         "The same windows, seen through the service's two histograms"
