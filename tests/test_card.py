@@ -382,3 +382,23 @@ def test_the_reference_tells_every_field_of_every_form(ask, reference):
         for field in form.get("properties", {}):
             section = reference.partition(f"### {name}\n")[2].partition("###")[0]
             assert f"| `{field}` |" in section, (name, field)
+
+
+# --- The files of Day 36 --------------------------------------------------------------
+
+DAY = ROOT / "day36_model_cards"
+
+
+@pytest.mark.skipif(not DAY.is_dir(), reason="the day was deleted")
+def test_the_bad_card_has_ten_faults_of_ten_kinds():
+    text = (DAY / "bad_card" / "CARD.md").read_text(encoding="utf-8")
+    found = card_lint.lint(text, {"bad_card": DAY / "bad_card"})
+    assert len(found) == len({fault.rule for fault in found}) == 10, found
+
+
+@pytest.mark.skipif(not DAY.is_dir(), reason="the day was deleted")
+def test_every_read_mistake_is_of_a_kind_that_has_a_rule():
+    read = json.loads((DAY / "read_mistakes.json").read_text(encoding="utf-8"))
+    assert len(read["read"]) >= 30
+    assert set(read["read"].values()) == set(read["rule"])
+    assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in read["read"])

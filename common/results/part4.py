@@ -267,6 +267,46 @@ METRICS: dict[str, Metric] = {
     "worst_order_refusal_seconds": Metric(
         "The same in the worst order", "seconds", True
     ),
+    # Day 36
+    "learned_valid_accuracy": Metric(
+        "The served model on validation reviews, which it has learned from"
+    ),
+    "sibling_valid_accuracy": Metric(
+        "The same recipe without them, on validation reviews"
+    ),
+    "planted_faults_found": Metric(
+        "Faults planted in the model card, one of each kind, that the linter finds"
+    ),
+    "card_false_alarms": Metric(
+        "Faults that it finds in the intact card and datasheet", "count", True
+    ),
+    "bad_card_faults_found": Metric("Faults of the bad card, of ten", "count"),
+    "claims_with_source": Metric("Measured claims of both documents with a source"),
+    "claims_not_measured": Metric("Claims that say why they are not measured", "count"),
+    "reference_examples_held": Metric(
+        "Examples of the service's reference that answer as promised"
+    ),
+    "texts_in_both_parts": Metric(
+        "Reviews that stand in both published parts", "count", True
+    ),
+    "told_rating_share": Metric("Reviews that tell their rating in figures"),
+    "told_rating_rule_accuracy": Metric(
+        "Of these, told rightly by a rule without a model"
+    ),
+    "slices_different_for_sure": Metric(
+        "Slices of the test reviews that differ from the rest for sure", "count"
+    ),
+    "name_shifts_equivalent": Metric(
+        "Of four mean shifts by names, equivalent to none within a point", "count"
+    ),
+    "names_turned_share": Metric(
+        "Test reviews with a name whose label one of 36 names turns",
+        lower_is_better=True,
+    ),
+    "answer_cpu_seconds": Metric("CPU time of an answer, model alone", "seconds", True),
+    "energy_high_over_low": Metric(
+        "Energy of a million answers, high end over low end", "ratio", True
+    ),
 }
 
 BENCHMARKS: dict[str, str] = {

@@ -50,8 +50,7 @@ BOASTS = (
 )  # fmt: skip
 """What no measurement can bear."""
 _UNWRITTEN = re.compile(
-    r"\bt\.?b\.?[ad]\b|to be (written|added|done|filled)|coming soon|lorem ipsum|\?\?\?",
-    re.IGNORECASE,
+    r"\bt\.?b\.?[ad]\b|to be (written|added|done|filled)|coming soon|\?\?\?", re.I
 )
 _NUMBER = re.compile(r"\d[\d,]*(\.\d+)?\s?%|\b\d+\.\d+\b|\b\d{1,3}(,\d{3})+\b")
 _ABOUT = re.compile(r"^About `([^`]+)` ([0-9a-f]+), written (\d{4}-\d\d-\d\d)\.$", re.M)

@@ -36,6 +36,7 @@ EXACT, NONE = "exact", "–"
 NOT_MEASURED = "not measured"
 HASH_DIGITS = 12
 _RESULTS = "results.json"
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
 class ClaimError(ValueError):
@@ -107,9 +108,9 @@ def say(value: float | str, unit: str) -> str:
     if unit == "points":
         return f"{100 * value:+.2f} points"
     if unit == "seconds":
-        for size, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-            if abs(value) >= size:
-                break
+        size, name = next(
+            ((size, name) for size, name in _TIMES if abs(value) >= size), _TIMES[-1]
+        )
         return f"{value / size:.3g} {name}"
     if unit == "count":
         return f"{value:,.0f}"
