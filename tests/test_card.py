@@ -125,6 +125,8 @@ def test_the_interval_over_seeds_is_students():
          ("90.0 %", "none: one run", "1 seed")),
         ({"mean": 0.00189, "std": 0.0, "seeds": 1}, "seconds",
          ("1.89 ms", "none: one run", "1 seed")),
+        ({"said": "short", "because": "Holm, 5 %", "of": "14 slices"}, "",
+         ("short", "none: Holm, 5 %", "14 slices")),
         (22_500, "", ("22,500", "exact", "–")),
         (0.8303, "", ("0.83", "exact", "–")),
         ("bigrams", "", ("bigrams", "exact", "–")),

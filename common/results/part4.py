@@ -305,7 +305,7 @@ METRICS: dict[str, Metric] = {
     ),
     "answer_cpu_seconds": Metric("CPU time of an answer, model alone", "seconds", True),
     "energy_high_over_low": Metric(
-        "Energy of a million answers, high end over low end", "ratio", True
+        "Energy of a million answers, high end over low end", "count", True
     ),
 }
 

@@ -13,6 +13,7 @@ more, so that a document that was edited, or outlived by the service, is found o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -113,8 +114,9 @@ class Live:
         return self._pool.submit(self._loop.run, work).result()
 
     def close(self) -> None:
-        """End the loop and its thread."""
-        self._pool.submit(self._loop.close).result()
+        """End the loop and its thread; a second time does nothing."""
+        with contextlib.suppress(RuntimeError):  # the thread has ended already
+            self._pool.submit(self._loop.close).result()
         self._pool.shutdown()
 
     def __enter__(self) -> Self:

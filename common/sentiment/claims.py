@@ -10,6 +10,7 @@ decides what is said:
     {"right": 27, "n": 30, "of": "reviews"}                 a share, Wilson's interval
     {"value": 0.2, "low": 0.1, "high": 0.3, "n": 9, "of": "names", "unit": "points"}
     {"low": 1, "high": 20, "unit": "Wh", "of": "assumptions"}     a range, no best guess
+    {"said": "short", "because": "Holm, 5 %", "of": "14 slices"}    a decision, in words
     {"mean": 0.9, "std": 0.001, "seeds": 3}                 a metric of a results.json
     123, 0.83, "bigrams"                                    exact: counted, or set
 
@@ -221,6 +222,8 @@ def in_words(node: Any, unit: str = "") -> tuple[str, str, str]:
             return say(value, unit), "none: one run", f"{n} seed"
         low, high = of_seeds(value, node["std"], n)
         return say(value, unit), _between(low, high, unit), f"{n} seeds"
+    elif {"said", "because", "of"} <= set(node):
+        return node["said"], f"none: {node['because']}", node["of"]
     elif {"low", "high"} <= set(node):
         value, n = node.get("value", NONE), node.get("n")
         low, high = node["low"], node["high"]
