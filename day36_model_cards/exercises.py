@@ -71,8 +71,8 @@ def check_allows(answer):
             "B": "Read the right column of Intended use.",
             "C": "What does Ethical considerations say that the probe cannot show?",
             "D": "Read the right column of Intended use.",
-            "E": "Which numbers stand in the source of the accuracy, and what does the "
-            "column *of* say?",
+            "E": "Which two numbers does Wilson's interval need? Does the card tell "
+            "them?",
             "F": "Which reviews was it measured on, and from which years are they?",
         },
         "answers",

@@ -293,6 +293,10 @@ METRICS: dict[str, Metric] = {
     "told_rating_rule_accuracy": Metric(
         "Of these, told rightly by a rule without a model"
     ),
+    "slices_sure_on_validation": Metric(
+        "Slices of the validation reviews that differ from the rest for sure", "count"
+    ),
+    "slices_sure_on_both": Metric("Of these, for sure on the test set too", "count"),
     "slices_different_for_sure": Metric(
         "Slices of the test reviews that differ from the rest for sure", "count"
     ),
