@@ -268,14 +268,18 @@ METRICS: dict[str, Metric] = {
         "The same in the worst order", "seconds", True
     ),
     # Day 36
+    "planted_faults_found": Metric(
+        "Faults planted in the model card, one of each kind, that the linter finds"
+    ),
+    "card_accuracy": Metric("Test accuracy of the served model, as the card gives it"),
+    "card_unseen_texts_accuracy": Metric(
+        "The same without texts that stand in the training part"
+    ),
     "learned_valid_accuracy": Metric(
         "The served model on validation reviews, which it has learned from"
     ),
     "sibling_valid_accuracy": Metric(
         "The same recipe without them, on validation reviews"
-    ),
-    "planted_faults_found": Metric(
-        "Faults planted in the model card, one of each kind, that the linter finds"
     ),
     "card_false_alarms": Metric(
         "Faults that it finds in the intact card and datasheet", "count", True
