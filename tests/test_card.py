@@ -240,6 +240,7 @@ FAULTS = {
     "other date": (r"(\| Accuracy \|.*)2026-11-25", r"\g<1>2026-11-24", "measured on"),
     "later than the card": (r"written 2026-11-26", "written 2026-11-01", "later than"),
     "number without a source": (r"(## Factors\n\n)", r"\1It reaches 97 %. ", "97 %"),
+    "number in a name": (r"\| Accuracy \|", "| Accuracy, 97 % |", "97 %"),
     "boast": (r"(## Factors\n\n)", r"\1It is unbiased. ", "'unbiased'"),
 }
 

@@ -273,9 +273,12 @@ def _boasts(document: Parsed, places: Places) -> Found:
 
 
 def _prose_lines(document: Parsed) -> Iterator[tuple[str, str]]:
+    """Yield what people wrote, the names of claims too."""
     for name, lines in document.sections.items():
         for line in lines:
-            if not claims.parse_row(line) and line.strip() != claims.HEADER:
+            if claim := claims.parse_row(line):
+                yield name, claim.name
+            elif line.strip() != claims.HEADER:
                 yield name, line
 
 
