@@ -21,6 +21,10 @@
     watch       a look at a running service, as a command
     reaction    what follows from an alarm; a trigger that retrains once
     drift_report  Evidently's page
+    claims      a number with its interval, its source and its date
+    card        the model card and the datasheet, made of claims and of card.toml
+    card_lint   what is wrong with them, a sentence for each fault
+    api_reference  the reference of the service, with examples that were run
 
 Importing this package imports none of them: a server needs no Keras, a training run
 no web framework.
