@@ -315,6 +315,28 @@ METRICS: dict[str, Metric] = {
     "energy_high_over_low": Metric(
         "Energy of a million answers, high end over low end", "count", True
     ),
+    # Day 37
+    "bisect_distance": Metric(
+        "Commits between the one that git bisect accuses and the fault", "count", True
+    ),
+    "bisect_runs": Metric("Commits that git bisect tested or skipped", "count", True),
+    "bisect_repeats": Metric("Trainings averaged in each test", "count", True),
+    "bisect_found_share": Metric(
+        "Simulated bisections that end at the fault, so many trainings a test"
+    ),
+    "single_bisect_found_share": Metric("The same with one training a test"),
+    "regressed_test_accuracy": Metric("Test accuracy before the fault was reverted"),
+    "rerun_diff_lines": Metric(
+        "Lines of the diff of a notebook that was only run again", "count", True
+    ),
+    "stripped_rerun_diff_lines": Metric("Run again, through the filter", "count", True),
+    "edit_diff_lines": Metric("Lines of the diff of one edited line", "count", True),
+    "stripped_edit_diff_lines": Metric(
+        "One edited line, through the filter", "count", True
+    ),
+    "merges_unlike_git": Metric(
+        "Merges of random texts that differ from git's", "count", True
+    ),
 }
 
 BENCHMARKS: dict[str, str] = {
