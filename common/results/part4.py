@@ -192,6 +192,48 @@ METRICS: dict[str, Metric] = {
     "stopped_requests_lost": Metric(
         "Requests lost by SIGTERM while they were being answered", "count", True
     ),
+    # Day 32
+    "rollout_requests_failed": Metric(
+        "Requests failed in releases that went well, and by killed instances",
+        "count",
+        True,
+    ),
+    "rollout_requests_sent": Metric("Requests sent meanwhile, 200 a second", "count"),
+    "rollback_requests_failed": Metric(
+        "Requests failed by a bad version until it was taken back", "count", True
+    ),
+    "rollback_seconds": Metric(
+        "From its first request to its last, without anybody's help", "seconds", True
+    ),
+    "bare_kill_requests_failed": Metric(
+        "Requests failed by a killed instance, mean, proxy without retries",
+        "count",
+        True,
+    ),
+    "contract_clauses_kept": Metric(
+        "Clauses of the host's contract that the service keeps, of eight", "count"
+    ),
+    "naive_contract_clauses_kept": Metric(
+        "The same of a naive server, of eight", "count"
+    ),
+    "canary_false_alarm_share": Metric(
+        "Good releases that the canary's rule takes back", lower_is_better=True
+    ),
+    "canary_power_share": Metric(
+        "Releases taken back that fail five points more often"
+    ),
+    "request_cpu_seconds": Metric("CPU time of one request", "seconds", True),
+    "instances_at_1000": Metric(
+        "Instances for 1,000 requests a second, one queue", "count", True
+    ),
+    "instances_at_100000": Metric(
+        "Instances for 100,000 requests a second, one queue", "count", True
+    ),
+    "erlang_difference": Metric(
+        "Largest difference between Erlang's formula and a simulation",
+        "difference",
+        True,
+    ),
     # Day 33
     "drift_windows_found": Metric(
         "Of windows with an injected drift found, by numbers and words"
