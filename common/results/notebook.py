@@ -120,7 +120,8 @@ def loaded_stand_in(namespace: Mapping[str, Any]) -> str:
     when the data are loaded and not after the training.
     """
     for value in list(namespace.values()):
-        if type(value).__name__ == "Dataset" and hasattr(value, "source"):
+        kind = type(value).__name__
+        if kind in ("Dataset", "Weights") and hasattr(value, "source"):
             try:
                 refuse_stand_in(value)
             except ResultsError as reason:

@@ -39,6 +39,14 @@ AUGMENTATIONS: dict[str, str] = {
     "quarter_turns": "flips, crops and quarter turns",
 }
 
+TUNING: dict[str, str] = {
+    # Day 9
+    "not_tuned": "not tuned",
+    "low_rate": "at a low rate",
+    "high_rate": "at a high rate",
+    "training_mode": "BatchNorm in training mode",
+}
+
 METRICS: dict[str, Metric] = {
     # Day 5
     "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
@@ -81,6 +89,33 @@ METRICS: dict[str, Metric] = {
     **{
         f"{name}_valid_accuracy": Metric(f"Validation accuracy, few images, {words}")
         for name, words in AUGMENTATIONS.items()
+    },
+    # Day 9
+    "frozen_valid_accuracy": Metric(
+        "Validation accuracy of a linear head on the frozen base"
+    ),
+    **{
+        f"{key}_{name}_valid_accuracy": Metric(
+            f"Validation accuracy, base {words}: {what}"
+        )
+        for key, what in (
+            ("tuned", "classes that it was tuned for"),
+            ("kept", "classes that it was not tuned for"),
+        )
+        for name, words in TUNING.items()
+    },
+    **{
+        f"side_{side}_valid_accuracy": Metric(
+            f"Validation accuracy, photographs brought to {side} pixels"
+        )
+        for side in (32, 48, 64, 96, 128, 160, 224)
+    },
+    **{
+        f"{key}_with_{count}_valid_accuracy": Metric(
+            f"Validation accuracy, {words}, {count:,} labels a class"
+        )
+        for key, words in (("scratch", "from scratch"), ("borrowed", "borrowed base"))
+        for count in (10, 30, 100, 300, 1_000, 4_500)
     },
 }
 
