@@ -183,8 +183,7 @@ def test_recipes_ask_over_https_and_by_hash(name):
 
 @pytest.mark.skipif(not REAL_MIRROR, reason="COURSE_DATA names no mirror")
 @pytest.mark.parametrize("alpha", pretrained.ALPHAS)
-def test_the_real_files_see_more_than_random_weights(alpha, monkeypatch):
-    """Two noisy copies of a pattern are closer than two patterns, and not by chance."""
+def test_the_real_files_fit_and_are_folded_as_said(alpha, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", REAL_MIRROR)
     found = pretrained.mobilenet_v2(alpha)
     if not found.content:
