@@ -94,27 +94,25 @@ def check_half_way(answer):
     )
 
 
-_MOVES = {
-    "nothing of the base",
+_MOVES = (
     "weights",
     "weights and averages",
+    "nothing of the base",
     "nothing, but dropout is on",
-}
+)
 _SITUATIONS = {
     "a": (
         "nothing, but dropout is on",
-        "Which of the two switches does dropout listen to, and what does fit say when "
-        "the call is silent?",
+        "Which of the two switches does dropout listen to, and what does fit say?",
     ),
-    "b": ("nothing of the base", "Both switches are off."),
+    "b": ("weights", "The averages belong to the BatchNorm layers, which are frozen."),
     "c": (
         "weights and averages",
-        "Nothing is frozen, and without a word in the call fit says training=True.",
+        "Look at the last row of section 3's table: who has the last word?",
     ),
     "d": (
-        "weights",
-        "The call decides what BatchNorm normalises with; trainable decides about "
-        "weights.",
+        "nothing of the base",
+        "Predicting changes nothing, whatever trainable says.",
     ),
 }
 
@@ -140,7 +138,7 @@ def check_moves(moves):
             raise Wrong(f"Answer {letter} with one of {named}.")
         if word(given[letter]) != word(right):
             raise Wrong(f"Look at {letter} again. {reason}")
-    return "For fine-tuning you want d."
+    return "For fine-tuning you want b."
 
 
 _PLANS = {
@@ -205,6 +203,11 @@ _CAUSES = (
 
 def _with_causes(*causes):
     return f"causes = {dict(zip('abcd', causes, strict=True))}"
+
+
+def _moves(*numbers):
+    said = [_MOVES[number] for number in numbers]
+    return f"moves = {dict(zip('abcd', said, strict=True))}"
 
 
 def _exact(plans):
@@ -368,35 +371,23 @@ def block_cost(c_in, c_out, expansion, rows, columns, stride):
         name="moves",
         check=check_moves,
         hints=(
-            "trainable is about weights, and about BatchNorm's averages; training is "
-            "about behaviour. Without a word in the call, fit says training=True.",
+            "trainable is about weights, and about the averages of BatchNorm; training "
+            "is about behaviour. fit says training=True, predict says training=False.",
             "Section 3 has a table for BatchNorm. Dropout listens to the call alone.",
         ),
         solution="""
 moves = {
     "a": "nothing, but dropout is on",
-    "b": "nothing of the base",
+    "b": "weights",
     "c": "weights and averages",
-    "d": "weights",
+    "d": "nothing of the base",
 }
 """,
         wrong=(
-            WrongAnswer(
-                'moves = {"a": "nothing of the base", "b": "nothing of the base", '
-                '"c": "weights and averages", "d": "weights"}',
-                "dropout listen",
-            ),
-            WrongAnswer(
-                'moves = {"a": "nothing, but dropout is on", '
-                '"b": "nothing of the base", "c": "weights and averages", '
-                '"d": "weights and averages"}',
-                "call decides",
-            ),
-            WrongAnswer(
-                'moves = {"a": "nothing, but dropout is on", '
-                '"b": "nothing of the base", "c": "weights", "d": "weights"}',
-                "Nothing is frozen",
-            ),
+            WrongAnswer(_moves(2, 0, 1, 2), "dropout listen"),
+            WrongAnswer(_moves(3, 1, 1, 2), "which are frozen"),
+            WrongAnswer(_moves(3, 0, 0, 2), "last word"),
+            WrongAnswer(_moves(3, 0, 1, 0), "Predicting changes nothing"),
             WrongAnswer('moves = "d"', "dictionary"),
         ),
     ),
