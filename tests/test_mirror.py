@@ -5,7 +5,7 @@ import lzma
 
 import pytest
 
-from common import datasets
+from common import datasets, pretrained
 from common.datasets import ladder
 from common.datasets.ladder import DataFile, Recipe
 from tools import mirror
@@ -103,7 +103,9 @@ def test_what_is_optional_comes_along_where_it_is(
     assert "data/extra.bin" in mirror.read_sums(folder)
 
 
-def test_every_dataset_of_the_course_is_offered():
-    names = {recipe.name for recipe in mirror.RECIPES}
+def test_every_dataset_and_all_weights_of_the_course_are_offered():
+    weights = {pretrained.NARROW.name, pretrained.WIDE.name}
+    names = {recipe.name for recipe in mirror.RECIPES} - weights
     assert names == {"MNIST", "Fashion-MNIST", "CIFAR-10", "IMDB"}
     assert len(names) == len(set(datasets.__all__) - {"Dataset", "imdb_words"})
+    assert weights <= {recipe.name for recipe in mirror.RECIPES}

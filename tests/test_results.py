@@ -665,8 +665,14 @@ def test_a_stand_in_among_a_notebooks_variables_is_found():
         title: str
         source: str
 
+    @dataclass
+    class Weights(Dataset):
+        pass
+
     real, other = Dataset("MNIST", "official"), Dataset("digits", "stand_in")
     assert results.loaded_stand_in({"data": real, "source": "stand_in"}) == ""
+    none = Weights("a network trained on the spot", "stand_in")
+    assert "stand-in" in results.loaded_stand_in({"data": real, "weights": none})
     assert "stand-in" in results.loaded_stand_in({"data": real, "other": other})
 
 

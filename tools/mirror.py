@@ -1,4 +1,4 @@
-"""`python tools/mirror.py FOLDER`: collect the course's datasets for use offline.
+"""`python tools/mirror.py FOLDER`: collect the course's data for use offline.
 
 For a classroom server or a USB stick. Each file comes from Keras' cache, the
 course's, or its official source, and is taken only if its SHA-256 is right. The
@@ -21,10 +21,11 @@ runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 from common.datasets import ladder  # noqa: E402
 from common.datasets.images import CIFAR10, FASHION_MNIST, MNIST  # noqa: E402
 from common.datasets.texts import IMDB, IMDB_RAW, climb_quietly  # noqa: E402
+from common.pretrained import NARROW, WIDE, WIDE_8BIT  # noqa: E402
 from tools import console  # noqa: E402
 
-RECIPES = (MNIST, FASHION_MNIST, CIFAR10, IMDB)
-OPTIONAL = (IMDB_RAW,)
+RECIPES = (MNIST, FASHION_MNIST, CIFAR10, IMDB, NARROW, WIDE)
+OPTIONAL = (IMDB_RAW, WIDE_8BIT)
 """Taken along where somebody has put them: the ladder never downloads them."""
 
 
