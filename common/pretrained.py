@@ -10,8 +10,9 @@
 They come up the same ladder as the data sets (`common.datasets.ladder`): a mirror,
 Keras' cache or the course's, the official source, and only bytes of a known SHA-256.
 Keras itself publishes no hash of these files; those below are the ones that users of
-the files report, and a file with another one is not taken. Where nothing is at hand, `source` is "stand_in" and there are no
-weights: the notebook then trains a small network in their place.
+the files report, and a file with another one is not taken. Where nothing is at hand,
+`source` is "stand_in" and there are no weights: the notebook then trains a small
+network in their place.
 """
 
 from __future__ import annotations

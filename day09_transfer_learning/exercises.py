@@ -342,7 +342,8 @@ def block_cost(c_in, c_out, expansion, rows, columns, stride):
         right=(
             "def block_cost(c_in, c_out, expansion, rows, columns, stride):\n"
             "    wide = expansion * c_in\n"
-            "    places = np.array([rows * columns, *[rows * columns / stride**2] * 2])\n"
+            "    after = rows * columns / stride**2\n"
+            "    places = np.array([rows * columns, after, after])\n"
             "    parts = np.array([c_in * wide, 9 * wide, wide * c_out])\n"
             "    return [parts.sum(), parts @ places]",
         ),
