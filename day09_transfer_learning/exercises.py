@@ -107,12 +107,17 @@ _SITUATIONS = {
     ),
     "b": ("weights", "The averages belong to the BatchNorm layers, which are frozen."),
     "c": (
-        "weights and averages",
-        "Look at the last row of section 3's table: who has the last word?",
+        "weights",
+        "The call is your own and says how BatchNorm behaves; trainable says whether "
+        "there are gradients.",
     ),
     "d": (
         "nothing of the base",
         "Predicting changes nothing, whatever trainable says.",
+    ),
+    "e": (
+        "weights and averages",
+        "Nothing is frozen, and fit says how BatchNorm behaves.",
     ),
 }
 
@@ -130,7 +135,7 @@ def _by_letter(answer, letters):
 
 
 def check_moves(moves):
-    given = _by_letter(moves, "abcd")
+    given = _by_letter(moves, "abcde")
     for letter, (right, reason) in _SITUATIONS.items():
         refuse_blank(given[letter])
         if word(given[letter]) not in map(word, _MOVES):
@@ -138,7 +143,7 @@ def check_moves(moves):
             raise Wrong(f"Answer {letter} with one of {named}.")
         if word(given[letter]) != word(right):
             raise Wrong(f"Look at {letter} again. {reason}")
-    return "For fine-tuning you want b."
+    return "For fine-tuning with fit you want b."
 
 
 _PLANS = {
@@ -207,7 +212,7 @@ def _with_causes(*causes):
 
 def _moves(*numbers):
     said = [_MOVES[number] for number in numbers]
-    return f"moves = {dict(zip('abcd', said, strict=True))}"
+    return f"moves = {dict(zip('abcde', said, strict=True))}"
 
 
 def _exact(plans):
@@ -380,15 +385,18 @@ def block_cost(c_in, c_out, expansion, rows, columns, stride):
 moves = {
     "a": "nothing, but dropout is on",
     "b": "weights",
-    "c": "weights and averages",
+    "c": "weights",
     "d": "nothing of the base",
+    "e": "weights and averages",
 }
 """,
         wrong=(
-            WrongAnswer(_moves(2, 0, 1, 2), "dropout listen"),
-            WrongAnswer(_moves(3, 1, 1, 2), "which are frozen"),
-            WrongAnswer(_moves(3, 0, 0, 2), "last word"),
-            WrongAnswer(_moves(3, 0, 1, 0), "Predicting changes nothing"),
+            WrongAnswer(_moves(2, 0, 0, 2, 1), "dropout listen"),
+            WrongAnswer(_moves(3, 1, 0, 2, 1), "which are frozen"),
+            WrongAnswer(_moves(3, 0, 1, 2, 1), "The call is your own"),
+            WrongAnswer(_moves(3, 0, 2, 2, 1), "whether there are gradients"),
+            WrongAnswer(_moves(3, 0, 0, 0, 1), "Predicting changes nothing"),
+            WrongAnswer(_moves(3, 0, 0, 2, 0), "Nothing is frozen"),
             WrongAnswer('moves = "d"', "dictionary"),
         ),
     ),
