@@ -314,6 +314,15 @@ def test_make_card_writes_both_documents_and_lints_them(home, capsys):
     assert "99.0 % here and 90.0 % in its source" in capsys.readouterr().out
 
 
+def test_what_is_checked_is_what_was_written(home, capsys):
+    (home / card.SERVED / "quick").rename(home / card.SERVED / "small")
+    file = home / card.ARTIFACT / "quick" / "MODEL_CARD.md"
+    assert card.main([]) == 0
+    file.write_text(file.read_text().replace("| 90.0 % |", "| 99.0 % |"))
+    assert card.main(["--check"]) == 1
+    assert card.main([]) == card.main(["--check"]) == 0
+
+
 def test_evidence_of_another_model_makes_no_card(home, capsys):
     served_model.write(home / card.SERVED / "quick", threshold=0.7)
     assert card.main([]) == 1

@@ -193,8 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = artifacts.save(
                 ARTIFACT,
                 lambda made: write(made, places, today()),
-                stand_in="stand-in" in places["served"].name,
-                budget=places["served"].name.partition("-")[0],
+                stand_in="stand-in" in places["evidence"].name,
+                budget=places["evidence"].name.partition("-")[0],
             )
     except (artifacts.ArtifactError, ClaimError) as reason:
         print(reason, file=sys.stderr)
