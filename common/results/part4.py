@@ -379,6 +379,34 @@ METRICS: dict[str, Metric] = {
     "merges_unlike_git": Metric(
         "Merges of random texts that differ from git's", "count", True
     ),
+    # Day 38
+    "table_best_valid_accuracy": Metric(
+        "Best of all configurations, on the reviews that chose it"
+    ),
+    "table_best_fresh_accuracy": Metric("The same configuration on fresh reviews"),
+    "random_search_accuracy": Metric("Fresh reviews, random search, over studies"),
+    "grid_search_accuracy": Metric("Fresh reviews, grid in random order"),
+    "halving_search_accuracy": Metric("Fresh reviews, successive halving"),
+    "hyperband_search_accuracy": Metric("Fresh reviews, Hyperband"),
+    "gp_search_accuracy": Metric("Fresh reviews, Gaussian process"),
+    "tpe_search_accuracy": Metric("Fresh reviews, TPE"),
+    "tpe_median_search_accuracy": Metric("Fresh reviews, TPE with the median pruner"),
+    "tpe_hyperband_search_accuracy": Metric(
+        "Fresh reviews, TPE with the Hyperband pruner"
+    ),
+    "searches_better_than_random": Metric(
+        "Of seven searches, better than random by an interval for all seven", "count"
+    ),
+    "curse_claimed_accuracy": Metric(
+        "Best of 300 by 500 reviews: the score that chose it"
+    ),
+    "curse_fresh_accuracy": Metric("The same networks on fresh reviews"),
+    "study_lost_configurations": Metric(
+        "Configurations lost by the kill of a worker", "count", True
+    ),
+    "study_doubled_configurations": Metric(
+        "Configurations that finished twice after it", "count", True
+    ),
 }
 
 BENCHMARKS: dict[str, str] = {
