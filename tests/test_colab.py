@@ -45,23 +45,27 @@ for package in importlib.metadata.distributions():
 print(json.dumps(found))
 """
 
-CLOSURE = """
+CLOSURE = r"""
 import importlib.metadata, json, re, sys
 def normalised(name):
     return name.lower().replace("_", "-").replace(".", "-")
 known, waiting = set(), list(sys.argv[1:])
 while waiting:
-    name = normalised(waiting.pop())
-    if name in known:
+    wanted = waiting.pop()
+    name, extras = re.match(r"([A-Za-z0-9_.-]+)\s*(?:\[(.*?)\])?", wanted).groups()
+    extras = frozenset(re.findall(r"[\w.-]+", extras or ""))
+    if (normalised(name), extras) in known:
         continue
-    known.add(name)
+    known.add((normalised(name), extras))
     try:
-        wanted = importlib.metadata.requires(name) or []
+        needed = importlib.metadata.requires(name) or []
     except importlib.metadata.PackageNotFoundError:
         continue
-    wanted = [one for one in wanted if "extra ==" not in one]
-    waiting += [re.match("[A-Za-z0-9_.-]+", one)[0] for one in wanted]
-print(json.dumps(sorted(known)))
+    for one in needed:
+        extra = re.search(r"extra\s*==\s*.([\w.-]+)", one)
+        if extra is None or extra[1] in extras:
+            waiting.append(one)
+print(json.dumps(sorted({name for name, _ in known})))
 """
 
 
