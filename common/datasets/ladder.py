@@ -175,6 +175,21 @@ def climb(recipe: Recipe, say: Say = print) -> Found | None:
 # ---------------------------------------------------------------- rung 1: a mirror
 
 
+def listed(folder: str) -> dict[str, str]:
+    """SHA-256 by path of what the mirror's SHA256SUMS names under `folder`.
+
+    Empty without a mirror, and with one whose list cannot be read: `climb` says so.
+    """
+    named = os.environ.get("COURSE_DATA", "").strip()
+    if not named:
+        return {}
+    try:
+        sums = _read_sums(common.ROOT / os.path.expanduser(named))
+    except _Broken:
+        return {}
+    return {path: digest for path, digest in sums.items() if path.startswith(folder)}
+
+
 def _from_mirror(state: _Climb) -> None:
     named = os.environ.get("COURSE_DATA", "").strip()
     if not named:

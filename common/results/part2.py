@@ -117,6 +117,21 @@ METRICS: dict[str, Metric] = {
         for key, words in (("scratch", "from scratch"), ("borrowed", "borrowed base"))
         for count in (10, 30, 100, 300, 1_000, 4_500)
     },
+    # Day 10
+    "probe_accuracy": Metric("Test accuracy of a linear head on the frozen base"),
+    "baseline_colours_accuracy": Metric(
+        "Baseline: logistic regression on colour histograms"
+    ),
+    "lowest_recall": Metric("Lowest recall of a class on the test set"),
+    "probe_valid_accuracy": Metric(
+        "Accuracy on the folds held out, linear head on the frozen base"
+    ),
+    "colours_valid_accuracy": Metric(
+        "Accuracy on the folds held out, colour histograms"
+    ),
+    "shuffled_correlation": Metric(
+        "Rank correlation of Grad-CAM before and after shuffling the weights"
+    ),
 }
 
 BENCHMARKS: dict[str, str] = {
