@@ -203,7 +203,9 @@ def check_confident_counts(confident_counts):
                 "over its own: take the largest among those that are over.",
             ),
         ]
-        same = [(value, why) for value, why in known if not np.array_equal(value, right)]
+        same = [
+            (value, why) for value, why in known if not np.array_equal(value, right)
+        ]
         expect_close(got, right, f"the counts ({case})", known=same)
     return (
         "Off the diagonal stand the suspects, each with its own class's measure of "
@@ -337,7 +339,9 @@ EXERCISES = [
                 "c": "No weight is trained by a question.",
             },
         ),
-        hints=("In training mode the statistics are the minibatch's. Which is it here?",),
+        hints=(
+            "In training mode the statistics are the minibatch's. Which is it here?",
+        ),
         solution='answer_depends = "a"',
         wrong=(
             WrongAnswer('answer_depends = "b"', "outside training mode"),
@@ -392,8 +396,7 @@ def groups_of(pairs, count):
                 "of its own",
             ),
             WrongAnswer(
-                "def groups_of(pairs, count):\n"
-                "    return [pair[0] for pair in pairs]",
+                "def groups_of(pairs, count):\n    return [pair[0] for pair in pairs]",
                 "has one, also those",
             ),
         ),

@@ -135,7 +135,9 @@ def _rose(random, u, v):
 def _sunflower(random, u, v):
     r, cover = _petals(random, u, v, random.randint(15, 24), 0.42)
     disc = random.uniform(0.42, 0.55)
-    seeds = _mixed(0.5 + 0.5 * np.sin(40 * u) * np.sin(40 * v), _BROWN, (0.2, 0.1, 0.03))
+    seeds = _mixed(
+        0.5 + 0.5 * np.sin(40 * u) * np.sin(40 * v), _BROWN, (0.2, 0.1, 0.03)
+    )
     share = np.clip(14 * (disc - r), 0, 1)[..., None]
     return cover, share * seeds + (1 - share) * np.array(_YELLOW)
 
@@ -143,8 +145,12 @@ def _sunflower(random, u, v):
 def _tulip(random, u, v):
     top = -0.55 + 0.35 * np.abs(np.sin(1.5 * np.pi * u / 0.62 + np.pi / 2))
     side = 0.62 * np.sqrt(np.clip(1 - np.clip(v - 0.1, 0, None) ** 2 / 0.5, 0, 1))
-    cup = np.clip(12 * np.minimum(np.minimum(v - top, side - np.abs(u)), 0.75 - v), 0, 1)
+    cup = np.clip(
+        12 * np.minimum(np.minimum(v - top, side - np.abs(u)), 0.75 - v), 0, 1
+    )
     stem = np.clip(12 * np.minimum(0.07 - np.abs(u), v - 0.6), 0, 1)
     colour = (_RED, _PINK, _YELLOW, _VIOLET)[random.randint(0, 4)]
     shade = _mixed(np.abs(np.sin(5 * u)), colour, tuple(0.7 * part for part in colour))
-    return np.maximum(cup, stem), np.where(cup[..., None] > 0.5, shade, np.array(_GREEN))
+    return np.maximum(cup, stem), np.where(
+        cup[..., None] > 0.5, shade, np.array(_GREEN)
+    )
