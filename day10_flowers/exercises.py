@@ -244,40 +244,40 @@ def check_plans(answer):
     return "A leak needs no label: whatever held-out photographs decide is no test."
 
 
+_CAUSES = [
+    "red and blue exchanged",
+    "scaled twice",
+    "copies on both sides of the split",
+    "class names in another order",  # nobody's
+]
+
+
 def check_causes(answer):
+    if isinstance(answer, Mapping):
+        for letter, cause in answer.items():
+            if cause is not ... and word(cause) == word(_CAUSES[3]):
+                raise Wrong(
+                    f"Look at {letter} again. Names in another order leave regular "
+                    "mistakes, each kind under one wrong name, and touch no pixel."
+                )
     expect_causes(
         answer,
+        dict(zip("abc", _CAUSES[:3], strict=True)),
         {
-            "a": "class names in another order",
-            "b": "red and blue exchanged",
-            "c": "scaled twice",
-            "d": "copies on both sides of the split",
-        },
-        {
-            "a": "The mistakes are perfectly regular. What maps a right answer to one "
-            "and the same wrong word?",
-            "b": "Compare the two lists of means, place by place.",
-            "c": "Which range does the base expect, and how much of it is used here?",
-            "d": "The share is high on the held-out files only. What do the stored "
+            "a": "Compare the two lists of means, place by place.",
+            "b": "Which range does the base expect, and how much of it is used here?",
+            "c": "The share is high on the held-out files only. What do the stored "
             "files consist of?",
         },
     )
     return (
-        "Print the range, the channel means and the class list on both sides of every "
-        "hand-over, and split before you multiply files."
+        "Print the range and the channel means on both sides of every hand-over, and "
+        "split before you multiply files."
     )
 
 
-_CAUSES = [
-    "class names in another order",
-    "red and blue exchanged",
-    "scaled twice",
-    "copies on both sides of the split",
-]
-
-
 def _causes(*order: int) -> str:
-    pairs = (f'"{k}": "{_CAUSES[i]}"' for k, i in zip("abcd", order, strict=True))
+    pairs = (f'"{k}": "{_CAUSES[i]}"' for k, i in zip("abc", order, strict=True))
     return "causes = {" + ", ".join(pairs) + "}"
 
 
@@ -547,19 +547,20 @@ def confident_counts(p, y):
     ),
     Exercise(
         id="10.5",
-        title="Four colleagues",
+        title="Three colleagues",
         name="causes",
         check=check_causes,
         hints=(
-            "Each cause leaves one mark: a regular mistake, a swapped list of means, a "
-            "narrow range, or a number that is too good on one set only.",
+            "Each cause leaves one mark: a swapped list of means, a narrow range, or a "
+            "number that is too good on one set only.",
         ),
-        solution=_causes(0, 1, 2, 3),
+        solution=_causes(0, 1, 2),
         wrong=(
-            WrongAnswer(_causes(1, 0, 2, 3), "Look at a"),
-            WrongAnswer(_causes(0, 2, 1, 3), "Look at b"),
-            WrongAnswer(_causes(0, 1, 3, 2), "Look at c"),
-            WrongAnswer(_causes(0, 1, 2, 2), "Look at d"),
+            WrongAnswer(_causes(1, 0, 2), "Look at a"),
+            WrongAnswer(_causes(0, 2, 1), "Look at b"),
+            WrongAnswer(_causes(0, 1, 1), "Look at c"),
+            WrongAnswer(_causes(0, 3, 2), "touch no pixel"),
+            WrongAnswer('causes = {"a": "bad luck", "b": "", "c": ""}', "not one of"),
         ),
     ),
 ]

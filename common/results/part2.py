@@ -129,9 +129,6 @@ METRICS: dict[str, Metric] = {
     "colours_valid_accuracy": Metric(
         "Accuracy on the folds held out, colour histograms"
     ),
-    "shuffled_correlation": Metric(
-        "Rank correlation of Grad-CAM before and after shuffling the weights"
-    ),
 }
 
 BENCHMARKS: dict[str, str] = {
