@@ -32,7 +32,7 @@ RUFF      = $(VENV_PYTHON) -m ruff
 CHOICE    = $(VENV_PYTHON) tools/choice.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab serve card test test-all test-colab day add record redraw progress stamp \
+.PHONY: help lab serve ui card test test-all test-colab day add record redraw progress stamp \
         update fmt lint clean setup setup-tests
 
 help: ## list the commands
@@ -44,6 +44,9 @@ lab: setup ## open JupyterLab on the README and Day 1 (PORT=, IP=, DAY=)
 
 serve: setup ## serve the sentiment model that Day 30 left, at 127.0.0.1:8000 (PORT=)
 	@$(VENV_PYTHON) -P common/program.py common.sentiment.api $(if $(PORT),--port "$(PORT)")
+
+ui: setup ## show the sentiment model's page, at 127.0.0.1:8501, with its API (PORT=)
+	@$(VENV_PYTHON) -P common/program.py common.sentiment.ui_start $(if $(PORT),--port "$(PORT)")
 
 card: setup ## write the served model's card from its records, and lint it (CHECK=1: only lint)
 	@$(VENV_PYTHON) -P common/program.py common.sentiment.card $(if $(CHECK),--check)

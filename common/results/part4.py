@@ -309,6 +309,42 @@ METRICS: dict[str, Metric] = {
     "worst_order_refusal_seconds": Metric(
         "The same in the worst order", "seconds", True
     ),
+    # Day 35
+    "verdict_level": Metric(
+        "Least probability for a verdict, chosen on validation reviews", "fraction"
+    ),
+    "verdict_share": Metric("Test reviews that get a verdict"),
+    "verdict_accuracy": Metric("Accuracy of these verdicts"),
+    "words_sum_difference": Metric(
+        "Largest difference of a logit and the sum of its words' parts",
+        "difference",
+        True,
+    ),
+    "situations_held": Metric(
+        "Situations in which the page does what it must", "count"
+    ),
+    "situations": Metric("Situations tried", "count"),
+    "page_faults_seen": Metric(
+        "Breakages of the page that a situation sees, of fifteen", "count"
+    ),
+    "page_faults_seen_as_meant": Metric(
+        "Breakages seen by the situation meant for them, of fifteen", "count"
+    ),
+    "browser_steps_held": Metric("Steps in a real browser that hold", "count"),
+    "browser_steps": Metric("Steps in a real browser tried", "count"),
+    "accessibility_violations": Metric(
+        "Serious or critical findings of axe-core", "count", True
+    ),
+    "rerun_seconds": Metric("A run of the page, median", "seconds", True),
+    "rerun_unfrozen_seconds": Metric(
+        "The same, where each run searches all objects for garbage", "seconds", True
+    ),
+    "api_answer_seconds": Metric(
+        "An answer of the API, as the page asks it, median", "seconds", True
+    ),
+    "reruns_per_second": Metric(
+        "Runs of the page in a second that one server does at most", "count"
+    ),
     # Day 36
     "planted_faults_found": Metric(
         "Faults planted in the model card, one of each kind, that the linter finds"

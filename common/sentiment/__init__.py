@@ -25,6 +25,8 @@
     card        the model card and the datasheet, made of claims and of card.toml
     card_lint   what is wrong with them, a sentence for each fault
     api_reference  the reference of the service, with examples that were run
+    ui          a page for people, Streamlit's script; ui_* are its parts, and what
+                tests it in memory and in a browser
 
 Importing this package imports none of them: a server needs no Keras, a training run
 no web framework.
