@@ -311,7 +311,7 @@ METRICS: dict[str, Metric] = {
     ),
     # Day 35
     "verdict_level": Metric(
-        "Least probability for a verdict, chosen on validation reviews", "fraction"
+        "Least probability for a verdict, chosen on other test reviews"
     ),
     "verdict_share": Metric("Test reviews that get a verdict"),
     "verdict_accuracy": Metric("Accuracy of these verdicts"),
