@@ -3,20 +3,18 @@
     python tools/choice.py VARIANT     prints the notebooks; why, on standard error
 
 Without COURSE_CHOICE in the environment that is every day: `make test-all` runs all.
-With it, five things select a day, in this order:
+With it, four things select a day, in this order:
 
-1. it is new: its notebook was not there a day of commits ago;
-2. an input of its own changed in that time: a code cell, or a file of its folder that
-   is no text, record or figure;
-3. it is the first of a family in course.toml that exists;
-4. a module of common/ or a package that it uses changed in that time;
-5. the rotation: every commit has another part of the days, so that all come round.
+1. an input of its own changed in the last day of commits, or is new: a code cell, or a
+   file of its folder that is no text, record or figure;
+2. it is the first of a family in course.toml that exists;
+3. a module of common/ or a package that it uses changed in that time;
+4. the rotation: every commit has another part of the days, so that all come round.
 
-A variant takes no more than bring it to `MOST` days, and of 2, 4 and 5 begins
-elsewhere at every commit. More than that it runs only for 1, and for 2 as far as every
-changed day must run in `LEAST` variants. What changed is compared with the newest
-commit that is a day older than this one, or with the oldest that a young or shallow
-clone has.
+A variant takes no more than bring it to `MOST` days, and of 1, 3 and 4 begins
+elsewhere at every commit; it takes more only if some changed day would otherwise run
+in fewer than `LEAST` variants. What changed is compared with the newest commit that is
+a day older than this one, or with the oldest that a young or shallow clone has.
 """
 
 from __future__ import annotations
@@ -44,7 +42,7 @@ from tools.course import load_course  # noqa: E402
 
 VARIANTS = ("real data", "twice", "colab", "jax", "torch")
 MOST = 13
-"""How many days a variant runs, unless more of them are new."""
+"""How many days a variant runs, unless far more of them changed."""
 LEAST = 2
 """In how many variants a changed day runs, however many changed."""
 TURNS = 10
@@ -82,15 +80,13 @@ def choose(
     """
     place = turn % TURNS
     step = VARIANTS.index(variant)
-    why: dict[Path, str] = {}
     changed: dict[Path, str] = {}
     for day in days:
-        if own := [one for one in changes if _is_own_input(one, day)]:
-            new = any(one.path.endswith(".ipynb") and not one.before for one in own)
-            (why if new else changed)[day] = f"{own[0].path} changed"
+        if own := [one.path for one in changes if _is_own_input(one, day)]:
+            changed[day] = f"{own[0]} changed"
     some = _turned(list(changed), turn + step * len(changed) // len(VARIANTS))
-    share = max(MOST - len(why), -(-LEAST * len(changed) // len(VARIANTS)))
-    why |= {day: changed[day] for day in some[:share]}
+    share = max(MOST, -(-LEAST * len(changed) // len(VARIANTS)))
+    why = {day: changed[day] for day in some[:share]}
     numbered = {int(day.name[3:5]): day for day in days}
     first: dict[Path, str] = {}
     for family, members in families.items():
