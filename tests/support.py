@@ -85,6 +85,20 @@ def copy_of_course(target: Path) -> Path:
     return target
 
 
+def fresh_data_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Own folders, no mirror, nothing tried yet, no way to the real source."""
+    from common.datasets import download, ladder
+
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(download, "_failed", set())
+    monkeypatch.setattr(ladder, "_unkept", {})
+
+
 def surroundings(home: Path, **more: str) -> dict[str, str]:
     """Return an environment in which nothing of this machine's user is found.
 

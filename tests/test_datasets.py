@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import support
 
 import common
 from common import datasets
@@ -186,14 +187,7 @@ def snapshot(root: Path) -> dict[str, tuple]:
 @pytest.fixture(autouse=True)
 def own_session(tmp_path, monkeypatch):
     """A fresh session: own folders, nothing tried yet, no way to the real source."""
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.delenv("COURSE_DATA", raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(download, "_failed", set())
-    monkeypatch.setattr(ladder, "_unkept", {})
+    support.fresh_data_session(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -20,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import support
 from PIL import Image, ImageOps
 
 from common import ROOT, datasets, results
-from common.datasets import download, ladder, photographs, stand_in_flowers
+from common.datasets import photographs, stand_in_flowers
 from tools import notebooks
 
 REAL_MIRROR = os.environ.get("COURSE_DATA", "")
@@ -61,14 +62,7 @@ def archive_file() -> bytes:
 @pytest.fixture(autouse=True)
 def own_session(tmp_path, monkeypatch):
     """A fresh session: own folders, no mirror, no way to the real source."""
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.delenv("COURSE_DATA", raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(download, "_failed", set())
-    monkeypatch.setattr(ladder, "_unkept", {})
+    support.fresh_data_session(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import support
 import test_datasets as shared
 from test_datasets import cut_off, sha256, snapshot, write
 
 import common
 from common import datasets
-from common.datasets import download, ladder, stand_in_texts, text_formats
+from common.datasets import stand_in_texts, text_formats
 from common.datasets import texts as imdb_texts
 from common.datasets.dataset import Dataset
 
@@ -134,14 +135,7 @@ class Place:
 @pytest.fixture(autouse=True)
 def own_session(tmp_path, monkeypatch):
     """A fresh session: own folders, nothing tried yet, no way to the real source."""
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.delenv("COURSE_DATA", raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(download, "_failed", set())
-    monkeypatch.setattr(ladder, "_unkept", {})
+    support.fresh_data_session(tmp_path, monkeypatch)
     monkeypatch.setattr(imdb_texts, "_last_words", ())
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import support
 
 from common import pretrained, results
-from common.datasets import download, ladder
 
 REAL_MIRROR = os.environ.get("COURSE_DATA", "")
 NOBODY = "http://127.0.0.1:9"
@@ -31,14 +31,7 @@ def sha256(content: bytes) -> str:
 @pytest.fixture(autouse=True)
 def own_session(tmp_path, monkeypatch):
     """A fresh session: small files, own folders, no way to the real source."""
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.delenv("COURSE_DATA", raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(download, "_failed", set())
-    monkeypatch.setattr(ladder, "_unkept", {})
+    support.fresh_data_session(tmp_path, monkeypatch)
 
 
 @pytest.fixture
