@@ -27,7 +27,7 @@ def check_log_uniform(log_uniform):
     for low, high in ((1e-5, 1.0), (2.0, 50.0)):
         got = log_uniform(np.random.default_rng(1), low, high, 20_000)
         refuse_blank(got)
-        got = np.asarray(got, float)
+        got = np.squeeze(np.asarray(got, float))
         if got.shape != (20_000,):
             raise Wrong(f"The result has shape {got.shape}, not (20000,).")
         if not np.isfinite(got).all():
