@@ -28,9 +28,11 @@ OF_A_MODEL = {
     "train_seconds": Metric("Training, {}", "seconds", True),
     "parameters": Metric("Parameters, {}", "count", True),
     "flops": Metric("FLOPs for one example, {}", "flops", True),
+    "text_seconds": Metric("One text in ONNX Runtime, median, {}", "seconds", True),
 }
 """What a day may record of every model. FLOPs are those of a forward pass, a
-multiplication and an addition counting as two."""
+multiplication and an addition counting as two. A text goes through ONNX Runtime alone,
+in a batch of one, on one thread."""
 
 MODELS: dict[str, str] = {
     name: words for p in PARTS for name, words in p.MODELS.items()
@@ -47,7 +49,7 @@ def _in_order() -> Iterator[tuple[str, Metric]]:
             for model, words in part.MODELS.items():
                 if f"{model}_{suffix}" not in part.METRICS:
                     yield f"{model}_{suffix}", _said_of(words, metric)
-    for suffix in ("train_seconds", "parameters", "flops"):
+    for suffix in ("train_seconds", "parameters", "flops", "text_seconds"):
         yield suffix, _said_of("the day's model", OF_A_MODEL[suffix])
 
 
@@ -58,8 +60,8 @@ def _said_of(model: str, metric: Metric) -> Metric:
 METRICS: dict[str, Metric] = dict(_in_order())
 """Every name a notebook may record, in the order in which tables show them.
 
-`test_accuracy` is the day's headline; train_seconds, parameters and flops are those of
-the same model.
+`test_accuracy` is the day's headline; train_seconds, parameters, flops and text_seconds
+are those of the same model.
 """
 
 BENCHMARKS: dict[str, str] = {
