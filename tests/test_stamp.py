@@ -471,3 +471,46 @@ def test_benchmarks_are_those_that_the_outputs_show():
             assert one["name"] in other_ratios(content, notebook)
             seen += 1
     assert seen
+
+
+# --- Days side by side ---------------------------------------------------------------
+
+
+def test_days_are_compared_by_what_they_recorded(course, capsys):
+    edit(
+        course.root / "course.toml",
+        'question = "Can a program learn to read digits?"',
+        'question = "?"\ncompared = { days = [1, 2], by = ["parameters"] }',
+    )
+    readme = course.root / miniature.DAY / "README.md"
+    write(readme, "# Compared\n\n<!-- results:compared --><!-- /results -->\n")
+    stamp.main([], course.root)
+    lines = readme.read_text(encoding="utf-8").splitlines()
+    assert lines[3] == "| Day | Test accuracy | Parameters | Recorded |"
+    assert lines[5].startswith("| [1 · A first network that reads digits](../day01")
+    assert "| 98.31 % ± 0.06 | – | full, " in lines[5]
+    assert lines[6] == "<!-- /results -->", "Day 2 is planned: it has no row"
+
+
+def test_a_day_that_course_toml_compares_with_none_says_so(course, capsys):
+    readme = course.root / miniature.DAY / "README.md"
+    write(readme, "<!-- results:compared --><!-- /results -->\n")
+    assert stamp.main([], course.root) == 2
+    assert "compares day01_mnist to none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("compared", "reason"),
+    [
+        ('{ days = [1, 99], by = ["parameters"] }', "a day that is none"),
+        ('{ days = [1], by = ["beauty"] }', "beauty"),
+    ],
+)
+def test_a_comparison_with_what_is_not_there_is_refused(course, compared, reason):
+    edit(
+        course.root / "course.toml",
+        'question = "Can a program learn to read digits?"',
+        f'question = "?"\ncompared = {compared}',
+    )
+    with pytest.raises(CourseError, match=reason):
+        load_course(course.root)

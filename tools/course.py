@@ -27,6 +27,8 @@ class Day:
     title: str
     question: str
     targets: dict[str, float] = field(default_factory=dict, hash=False)
+    compared: dict[str, list] = field(default_factory=dict, hash=False)
+    """Where its README compares days: their numbers (`days`), metrics (`by`)."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,10 @@ def _course(root: Path, settings: dict[str, Any]) -> Course:
             raise ValueError(f"day {place} is numbered {day.number}, {day.folder}.")
         if day.part not in {part.number for part in parts}:
             raise ValueError(f"day {place} stands in part {day.part}, which is none.")
-        for name in day.targets:
+        for name in (*day.targets, *day.compared.get("by", ())):
             known_metric(name)
+        if any(not 1 <= other <= len(days) for other in day.compared.get("days", ())):
+            raise ValueError(f"day {place} is compared with a day that is none.")
     return Course(
         root=root,
         name=about["name"],

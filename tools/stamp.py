@@ -7,6 +7,8 @@ generated from course.toml and from the recorded results, and never edited by ha
     <!-- results:map -->…<!-- /results -->              the front page's forty days
     <!-- results:table -->…<!-- /results -->            everything a day recorded
     <!-- results:expected -->…<!-- /results -->         the table at the head of a day
+    <!-- results:compared -->…<!-- /results -->         the days that course.toml names,
+                                                        side by side
     <!-- result:full.test_accuracy -->…<!-- /result --> one number in a sentence
 
 A number of another day is reached as result:day01_mnist/full.test_accuracy. Notebooks
@@ -211,7 +213,24 @@ class Stamper:
             return results.render_table(recorded.results)
         if name == "results:expected":
             return results.render_expected(old, *recorded)
+        if name == "results:compared":
+            if not day.compared:
+                raise StampError(f"{where}: course.toml compares {day.folder} to none.")
+            return self._comparison(day)
         raise StampError(f"{where}: there is no {name}; see tools/stamp.py.")
+
+    def _comparison(self, day: Day) -> str:
+        """Return the table of the days that `day` is compared with, itself included."""
+        meant = [self.course.days[number - 1] for number in day.compared["days"]]
+        rows = [
+            results.Compared(
+                f"[{one.number} · {one.title}](../{one.folder}/README.md)",
+                *self.recorded(one),
+            )
+            for one in meant
+            if self.course.has(one)
+        ]
+        return results.render_comparison(rows, day.compared["by"])
 
     def _value(self, key: str, day: Day | None, where: str) -> str:
         folder, slash, rest = key.rpartition("/")

@@ -17,15 +17,17 @@ from that file by `results.words`, so that no figure is typed.
 A record carries the hash of the code that made it (`code_sha256`). Once that code has
 changed, the record is shown as "recorded for an earlier version".
 
-    names     what may be recorded, one list, and in part1 to part4 its entries
-    notebook  record(), which a notebook calls
-    files     results.json: read, check, add, choose the best record
-    code      the hash of the code behind a notebook
-    others    what other days recorded
-    words     numbers and tables as a reader sees them
+    names       what may be recorded, one list, and in part1 to part4 its entries
+    notebook    record(), which a notebook calls
+    files       results.json: read, check, add, choose the best record
+    code        the hash of the code behind a notebook
+    others      what other days recorded
+    words       numbers and tables as a reader sees them
+    comparison  several days in one table
 """
 
 from common.results.code import code_hashes, code_sha256
+from common.results.comparison import Compared, render_comparison
 from common.results.files import (
     NOT_RECORDED,
     RECORDED_BUDGETS,
@@ -81,6 +83,7 @@ __all__ = [
     "SOURCES",
     "STALE",
     "Best",
+    "Compared",
     "DayResult",
     "Metric",
     "ResultsError",
@@ -107,6 +110,7 @@ __all__ = [
     "peak_memory",
     "record",
     "refuse_stand_in",
+    "render_comparison",
     "render_expected",
     "render_table",
     "render_value",

@@ -117,13 +117,13 @@ def render_table(results: Mapping[str, Any]) -> str:
             del rows[_MEMORY]
     table = [["", *columns], ["---"] * (len(columns) + 1)]
     table += [[head, *cells] for head, cells in rows.items()]
-    lines = [_row(cells) for cells in table]
+    lines = [row(cells) for cells in table]
     if results["benchmarks"]:
-        lines += ["", _row(["Speed", "ratio", "on", "recorded on"]), _row(["---"] * 4)]
+        lines += ["", row(["Speed", "ratio", "on", "recorded on"]), row(["---"] * 4)]
     for one in results["benchmarks"]:
         ratio = format_ratio(one["ratio"])
         lines.append(
-            _row([known_benchmark(one["name"]), ratio, one["device"], one["date"]])
+            row([known_benchmark(one["name"]), ratio, one["device"], one["date"]])
         )
     return "\n".join(lines)
 
@@ -185,12 +185,12 @@ def render_expected(
         if not any(line.startswith(f"| {name} |") for name in generated)
     ]
     if not kept:
-        kept = [_row(["", ""]), _row(["---", "---"])]
+        kept = [row(["", ""]), row(["---", "---"])]
     return "\n".join(
         [
             *kept,
-            _row([generated[0], _times(results)]),
-            _row([generated[1], headline(results, hashes)]),
+            row([generated[0], _times(results)]),
+            row([generated[1], headline(results, hashes)]),
         ]
     )
 
@@ -276,7 +276,8 @@ def _memory(one: Mapping[str, Any]) -> str:
     return format_memory(one["memory_bytes"]) if "memory_bytes" in one else ""
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+    """Return a line of a Markdown table."""
     return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
 
