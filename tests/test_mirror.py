@@ -106,6 +106,9 @@ def test_what_is_optional_comes_along_where_it_is(
 def test_every_dataset_and_all_weights_of_the_course_are_offered():
     weights = {pretrained.NARROW.name, pretrained.WIDE.name}
     names = {recipe.name for recipe in mirror.RECIPES} - weights
-    assert names == {"MNIST", "Fashion-MNIST", "CIFAR-10", "IMDB", "tf_flowers"}
+    assert names == {
+        "MNIST", "Fashion-MNIST", "CIFAR-10", "IMDB", "tf_flowers",
+        "Melbourne temperatures",
+    }  # fmt: skip
     assert len(names) == len(set(datasets.__all__) - {"Dataset", "imdb_words"})
     assert weights <= {recipe.name for recipe in mirror.RECIPES}

@@ -20,6 +20,7 @@ __all__ = [
     "imdb",
     "imdb_words",
     "mnist",
+    "temperatures",
 ]
 
 # The code for texts and for photographs is imported when it is asked for: what a day
@@ -109,3 +110,22 @@ def imdb_words() -> tuple[str, ...]:
     from common.datasets import texts
 
     return texts.load_words()
+
+
+def temperatures() -> Dataset:
+    """The lowest temperature of each day in Melbourne, 1981 to 1990: a time series.
+
+    x is (n,) datetime64[D], y (n,) float64 in degrees Celsius: there are no classes.
+    The splits follow each other in time: seven years to train, 1988 to validate, 1989
+    and 1990 to test. Each year has 365 rows: 31 December 1984 and 1988 are missing.
+
+    Source: Australian Bureau of Meteorology; the table is known from R. Hyndman's Time
+    Series Data Library. `source` is "equivalent": the Bureau publishes the values, not
+    this file. The stand-in is a sine with correlated noise.
+
+    Returns:
+        Three splits; see `Dataset`.
+    """
+    from common.datasets import series
+
+    return series.load_temperatures()
