@@ -47,11 +47,12 @@ def published(monkeypatch) -> bytes:
 
 
 def mirror(tmp_path, monkeypatch, content: bytes) -> None:
-    path = tmp_path / "mirror" / series.TEMPERATURES.files[0].mirror
+    (file,) = series.TEMPERATURES.files
+    path = tmp_path / "mirror" / file.mirror
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    line = f"{hashlib.sha256(content).hexdigest()}  {series.TEMPERATURES.files[0].mirror}"
-    (tmp_path / "mirror/SHA256SUMS").write_text(line + "\n")
+    line = f"{hashlib.sha256(content).hexdigest()}  {file.mirror}\n"
+    (tmp_path / "mirror/SHA256SUMS").write_text(line)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "mirror"))
 
 
@@ -135,4 +136,4 @@ def test_the_real_series_is_what_it_is_said_to_be(monkeypatch):
     assert (str(first), str(last)) == ("1981-01-01", "1990-12-31")
     assert str(data.valid[0][0]) == "1988-01-01" and len(data.test[1]) == 730
     assert data.train[1][0] == 20.7 and data.test[1][-1] == 13.0
-    assert -1 < data.train[1].min() and data.train[1].max() < 30
+    assert data.train[1].min() > -1 and data.train[1].max() < 30
