@@ -132,11 +132,11 @@ EXERCISES = [
     ),
     Exercise(
         id="36.r2",
-        title="Fourteen looks",
+        title="Twenty looks",
         name="by_luck",
         check=choice(
             "b",
-            "14 times 0.05: looking often finds something.",
+            "20 times 0.05: looking often finds something.",
             {
                 "a": "That is for a single comparison.",
                 "c": "That is the level in percent, not a number of slices.",

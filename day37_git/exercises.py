@@ -248,21 +248,21 @@ def exit_status(measure, repeats, threshold):
 EXERCISES = [
     Exercise(
         id="37.r1",
-        title="The mean of nine",
-        name="scatter_of_nine",
+        title="The mean of twenty-five",
+        name="scatter_of_mean",
         check=choice(
             "b",
             "The scatter of a mean falls with the square root of the number.",
             {
                 "a": "Averaging calms: high and low ones cancel in part.",
-                "c": "That divides by nine; the square root of nine is what counts.",
+                "c": "That divides by twenty-five; its square root is what counts.",
             },
         ),
-        hints=("By which factor does a standard error fall when n grows ninefold?",),
-        solution='scatter_of_nine = "b"',
+        hints=("By which factor does a standard error fall when n grows 25-fold?",),
+        solution='scatter_of_mean = "b"',
         wrong=(
-            WrongAnswer('scatter_of_nine = "a"', "Averaging calms"),
-            WrongAnswer('scatter_of_nine = "c"', "square root"),
+            WrongAnswer('scatter_of_mean = "a"', "Averaging calms"),
+            WrongAnswer('scatter_of_mean = "c"', "square root"),
         ),
     ),
     Exercise(

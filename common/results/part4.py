@@ -376,11 +376,12 @@ METRICS: dict[str, Metric] = {
         "Of these, told rightly by a rule without a model"
     ),
     "slices_sure_on_validation": Metric(
-        "Slices of the validation reviews that differ from the rest for sure", "count"
+        "Slices of the validation reviews that differ from the rest beyond chance",
+        "count",
     ),
-    "slices_sure_on_both": Metric("Of these, for sure on the test set too", "count"),
+    "slices_sure_on_both": Metric("Of these, on the test set too", "count"),
     "slices_different_for_sure": Metric(
-        "Slices of the test reviews that differ from the rest for sure", "count"
+        "Slices of the test reviews that differ from the rest beyond chance", "count"
     ),
     "name_shifts_equivalent": Metric(
         "Of four mean shifts by names, equivalent to none within a point", "count"
