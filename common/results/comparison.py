@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from common.results.files import NOT_RECORDED, STALE, best_record
 from common.results.names import known_metric
-from common.results.words import format_metric, row
+from common.results.words import format_metric, table_row
 
 _HEADS = {
     "parameters": "Parameters",
@@ -43,12 +43,14 @@ def render_comparison(days: Sequence[Compared], names: Sequence[str]) -> str:
         ResultsError: a name is no metric.
     """
     heads = [_HEADS.get(name) or known_metric(name).description for name in names]
-    lines = [row(["Day", "Test accuracy", *heads, "Recorded"])]
-    lines.append(row(["---"] * (len(names) + 3)))
+    lines = [table_row(["Day", "Test accuracy", *heads, "Recorded"])]
+    lines.append(table_row(["---"] * (len(names) + 3)))
     for day in days:
         best = best_record(day.results, day.hashes)
         if best is None:
-            lines.append(row([day.title, NOT_RECORDED, *([""] * (len(names) + 1))]))
+            lines.append(
+                table_row([day.title, NOT_RECORDED, *([""] * (len(names) + 1))])
+            )
             continue
         measured = best.record["metrics"]
         cells = [
@@ -57,5 +59,5 @@ def render_comparison(days: Sequence[Compared], names: Sequence[str]) -> str:
         ]
         note = f"{best.record['budget']}, {best.record['device']}"
         cells.append(note if best.current else f"{note}, {STALE}")
-        lines.append(row([day.title, *cells]))
+        lines.append(table_row([day.title, *cells]))
     return "\n".join(lines)

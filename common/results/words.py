@@ -117,13 +117,17 @@ def render_table(results: Mapping[str, Any]) -> str:
             del rows[_MEMORY]
     table = [["", *columns], ["---"] * (len(columns) + 1)]
     table += [[head, *cells] for head, cells in rows.items()]
-    lines = [row(cells) for cells in table]
+    lines = [table_row(cells) for cells in table]
     if results["benchmarks"]:
-        lines += ["", row(["Speed", "ratio", "on", "recorded on"]), row(["---"] * 4)]
+        lines += [
+            "",
+            table_row(["Speed", "ratio", "on", "recorded on"]),
+            table_row(["---"] * 4),
+        ]
     for one in results["benchmarks"]:
         ratio = format_ratio(one["ratio"])
         lines.append(
-            row([known_benchmark(one["name"]), ratio, one["device"], one["date"]])
+            table_row([known_benchmark(one["name"]), ratio, one["device"], one["date"]])
         )
     return "\n".join(lines)
 
@@ -185,12 +189,12 @@ def render_expected(
         if not any(line.startswith(f"| {name} |") for name in generated)
     ]
     if not kept:
-        kept = [row(["", ""]), row(["---", "---"])]
+        kept = [table_row(["", ""]), table_row(["---", "---"])]
     return "\n".join(
         [
             *kept,
-            row([generated[0], _times(results)]),
-            row([generated[1], headline(results, hashes)]),
+            table_row([generated[0], _times(results)]),
+            table_row([generated[1], headline(results, hashes)]),
         ]
     )
 
@@ -276,7 +280,7 @@ def _memory(one: Mapping[str, Any]) -> str:
     return format_memory(one["memory_bytes"]) if "memory_bytes" in one else ""
 
 
-def row(cells: Sequence[str]) -> str:
+def table_row(cells: Sequence[str]) -> str:
     """Return a line of a Markdown table."""
     return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
