@@ -53,13 +53,13 @@ class Server(http.server.ThreadingHTTPServer):
 if broken == "standard error":
     print("a warning", file=sys.stderr, flush=True)
 log("start", **({"key": key} if broken == "shown" else {}))
+if broken == "never starts":
+    raise SystemExit(3)  # before it listens, however slow the machine is
 port = 0 if broken == "port" else int(os.environ["PORT"])
 server = Server(("127.0.0.1", port), Handler)
 stop = lambda *_: threading.Thread(target=server.shutdown).start()
 signal.signal(signal.SIGTERM, signal.SIG_IGN if broken == "deaf" else
               signal.SIG_DFL if broken == "termination" else stop)
-if broken == "never starts":
-    raise SystemExit(3)
 server.serve_forever(0.05)
 server.server_close()
 """
