@@ -6,6 +6,8 @@ MODELS: dict[str, str] = {
     # Day 5
     "lenet": "LeNet",
     "mlp": "Day 1's network",
+    # Day 11
+    "shallow": "one wide convolution",
 }
 
 FAMILIES: dict[str, str] = {
@@ -45,6 +47,15 @@ TUNING: dict[str, str] = {
     "low_rate": "at a low rate",
     "high_rate": "at a high rate",
     "training_mode": "BatchNorm in training mode",
+}
+
+REPAIRS: dict[str, str] = {
+    # Day 11, each with all of the ones above it
+    "sigmoid_glorot": "sigmoid, Glorot's weights",
+    "relu_glorot": "ReLU",
+    "relu_he": "He's weights",
+    "batchnorm_plain": "BatchNorm",
+    "batchnorm_skips": "skips",
 }
 
 METRICS: dict[str, Metric] = {
@@ -129,6 +140,28 @@ METRICS: dict[str, Metric] = {
     "colours_valid_accuracy": Metric(
         "Accuracy on the folds held out, colour histograms"
     ),
+    # Day 11
+    "deep_race_valid_accuracy": Metric(
+        "Validation accuracy in the race over seeds, deep"
+    ),
+    "shallow_race_valid_accuracy": Metric(
+        "Validation accuracy in the race over seeds, shallow"
+    ),
+    **{
+        f"{kind}_{depth}_{split}_accuracy": Metric(
+            f"Accuracy on {split} photographs, {depth} layers, {words}"
+        )
+        for depth in (8, 20, 44)
+        for kind, words in (("plain", "plain"), ("skips", "with skips"))
+        for split in ("training", "validation")
+    },
+    **{
+        f"{name}_first_gradient": Metric(
+            f"Norm of the first layer's gradient, deepest network, {words}",
+            "difference",
+        )
+        for name, words in REPAIRS.items()
+    },
 }
 
 BENCHMARKS: dict[str, str] = {
