@@ -22,6 +22,9 @@ MODELS: dict[str, str] = {
     # Day 19
     "bigrams": "averaged words and bigrams",
     "bilstm": "the bidirectional LSTM",
+    # Day 20
+    "bilstm_last": "BiLSTM, last states",
+    "bilstm_mean": "BiLSTM, mean of the states",
 }
 
 METRICS: dict[str, Metric] = {
@@ -77,6 +80,16 @@ METRICS: dict[str, Metric] = {
         f"{name}_valid_accuracy": Metric(f"Validation accuracy of {words}")
         for name, words in _WORD_MODELS.items()
     },
+    # Day 20
+    "shuffled_weights_changed": Metric(
+        "Validation answers that change with shuffled attention weights"
+    ),
+    "another_seed_changed": Metric(
+        "Validation answers that change with another seed's network"
+    ),
+    "effective_words": Metric(
+        "Effective number of words attended to, median review", "count"
+    ),
 }
 
 BENCHMARKS: dict[str, str] = {}
