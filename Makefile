@@ -32,7 +32,7 @@ RUFF      = $(VENV_PYTHON) -m ruff
 CHOICE    = $(VENV_PYTHON) tools/choice.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab serve ui card test test-all test-colab day add record redraw progress stamp \
+.PHONY: help lab serve ui card loop test test-all test-colab day add record redraw progress stamp \
         update fmt lint clean setup setup-tests
 
 help: ## list the commands
@@ -51,9 +51,13 @@ ui: setup ## show the sentiment model's page, at 127.0.0.1:8501, with its API (P
 card: setup ## write the served model's card from its records, and lint it (CHECK=1: only lint)
 	@$(VENV_PYTHON) -P common/program.py common.sentiment.card $(if $(CHECK),--check)
 
+loop: setup ## run the closed loop of Day 40 here: drift, kills, both endings (BUDGET=)
+	@$(if $(BUDGET),COURSE_BUDGET="$(BUDGET)") $(VENV_PYTHON) -P common/program.py \
+	  common.sentiment.loop.rehearsal
+
 test: add ## run the tests, and every notebook end to end, in the smoke budget (EDITED=1: yours)
 	@COURSE_BUDGET=smoke COURSE_TEST_EDITED=$(EDITED) $(VENV_PYTHON) -P tools/run_tests.py \
-	  $(NBVAL) -m "not twice and not image"
+	  $(NBVAL) -m "not twice and not image and not loop"
 
 test-all: add lint ## the same and style; every notebook also offline, on JAX, on PyTorch
 	@chosen=`$(CHOICE) real data` && COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $$chosen
