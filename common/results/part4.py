@@ -444,6 +444,31 @@ METRICS: dict[str, Metric] = {
     "study_doubled_configurations": Metric(
         "Configurations that finished twice after it", "count", True
     ),
+    # Day 40
+    "kept_model_accuracy": Metric(
+        "Test accuracy of the first model, kept, in the last mood"
+    ),
+    "faults_survived": Metric("Faults injected and survived", "count"),
+    "failed_requests": Metric("Requests failed in all stories", "count", True),
+    "loop_requests": Metric("Requests sent in all stories", "count"),
+    "lost_batches": Metric("Batches lost", "count", True),
+    "doubled_effects": Metric("Effects done twice", "count", True),
+    "recovery_seconds": Metric(
+        "From a fault to the note of its step, median", "seconds", True
+    ),
+    "longest_recovery_seconds": Metric(
+        "From a fault to the note of its step, longest", "seconds", True
+    ),
+    "alarm_seconds": Metric("From a drift to its alarm", "seconds", True),
+    "loop_seconds": Metric(
+        "From labels to a promotion, with a bad release on the way", "seconds", True
+    ),
+    "killed_differing_weights": Metric(
+        "Weights in which the model of the worst day and an undisturbed one differ",
+        "count",
+        True,
+    ),
+    "audits_verified": Metric("Answers followed back to data, code and card"),
 }
 
 BENCHMARKS: dict[str, str] = {
