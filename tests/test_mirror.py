@@ -108,7 +108,7 @@ def test_every_dataset_and_all_weights_of_the_course_are_offered():
     names = {recipe.name for recipe in mirror.RECIPES} - weights
     assert names == {
         "MNIST", "Fashion-MNIST", "CIFAR-10", "IMDB", "tf_flowers",
-        "Melbourne temperatures",
+        "Melbourne temperatures", "The Time Machine",
     }  # fmt: skip
     assert len(names) == len(set(datasets.__all__) - {"Dataset", "imdb_words"})
     assert weights <= {recipe.name for recipe in mirror.RECIPES}

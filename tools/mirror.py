@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 
 from common.datasets import ladder  # noqa: E402
+from common.datasets.books import TIME_MACHINE  # noqa: E402
 from common.datasets.images import CIFAR10, FASHION_MNIST, MNIST  # noqa: E402
 from common.datasets.photographs import FLOWERS  # noqa: E402
 from common.datasets.series import TEMPERATURES  # noqa: E402
@@ -26,7 +27,10 @@ from common.datasets.texts import IMDB, IMDB_RAW, climb_quietly  # noqa: E402
 from common.pretrained import NARROW, WIDE, WIDE_8BIT  # noqa: E402
 from tools import console  # noqa: E402
 
-RECIPES = (MNIST, FASHION_MNIST, CIFAR10, FLOWERS, IMDB, TEMPERATURES, NARROW, WIDE)
+RECIPES = (
+    MNIST, FASHION_MNIST, CIFAR10, FLOWERS, IMDB, TEMPERATURES, TIME_MACHINE, NARROW,
+    WIDE,
+)  # fmt: skip
 OPTIONAL = (IMDB_RAW, WIDE_8BIT)
 """Taken along where somebody has put them: the ladder never downloads them."""
 

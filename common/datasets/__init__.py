@@ -21,6 +21,7 @@ __all__ = [
     "imdb_words",
     "mnist",
     "temperatures",
+    "time_machine",
 ]
 
 # The code for texts and for photographs is imported when it is asked for: what a day
@@ -129,3 +130,22 @@ def temperatures() -> Dataset:
     from common.datasets import series
 
     return series.load_temperatures()
+
+
+def time_machine() -> Dataset:
+    """A short novel, character by character, each with the one that follows.
+
+    x is (n,) int64, the numbers of the characters in their order, y (n,) int64 the
+    number of the next one; `class_names[i]` is the character of number i. Letters are
+    lower case, runs of white space one space, rare characters left out. The splits
+    are consecutive: the first eight tenths of the book, the ninth, and the last.
+
+    Source: H. G. Wells, "The Time Machine", 1895, in the public domain; the file of
+    "Dive into Deep Learning" (d2l.ai). The stand-in is generated sentences.
+
+    Returns:
+        Three splits; see `Dataset`.
+    """
+    from common.datasets import books
+
+    return books.load_time_machine()
