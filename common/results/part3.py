@@ -19,6 +19,9 @@ _WORD_MODELS = {
 }
 
 MODELS: dict[str, str] = {
+    # Day 16
+    "last_state": "the recurrent network that reads its last state",
+    "mean_state": "the recurrent network that reads the mean of its states",
     # Day 19
     "bigrams": "averaged words and bigrams",
     "bilstm": "the bidirectional LSTM",
@@ -28,6 +31,25 @@ MODELS: dict[str, str] = {
 }
 
 METRICS: dict[str, Metric] = {
+    # Day 16
+    "shuffled_words_valid_accuracy": Metric(
+        "Validation accuracy of the day's model, words in random order"
+    ),
+    **{
+        f"{side}_{mask}_valid_accuracy": Metric(
+            f"Validation accuracy, 50 words, 50 fillers {where} them, {mask}"
+        )
+        for mask in ("masked", "unmasked")
+        for side, where in (("pre", "before"), ("post", "after"))
+    },
+    "character_rnn_perplexity": Metric(
+        "Perplexity of a character, recurrent network, end of the book", "count", True
+    ),
+    "character_ngram_perplexity": Metric(
+        "Perplexity of a character, interpolated n-grams, end of the book",
+        "count",
+        True,
+    ),
     # Day 19
     "baseline_tfidf_unigrams_accuracy": Metric(
         "Baseline: TF-IDF of words and logistic regression"
