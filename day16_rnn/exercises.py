@@ -138,8 +138,8 @@ _WHY = {
     "state leaks": "gives another answer after another text: what did it keep?",
     "loop cut": "does not care in which order the words stand: what gives a "
     "recurrent layer its sense of order?",
-    "read backwards": "depends neither on its neighbours nor on fillers, yet it "
-    "notices the order and is less often right.",
+    "read backwards": "depends neither on its neighbours nor on fillers, and it "
+    "notices the order. Which fault would none of these three changes give away?",
 }
 
 
