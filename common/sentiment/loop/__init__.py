@@ -7,7 +7,7 @@ Four parties know each other by files alone, so that any of them may end at any 
 
     driver    does the steps of a turn, notes each      (turn, steps, release, card)
     host      keeps processes of the service behind a router           (host, router)
-    crew      starts the driver again when it has ended                (crew)
+    crew      starts the driver again when it has ended, and the watch  (crew)
     world     sends requests, delivers labelled reviews                (world)
 
 The driver says which versions shall serve (desired.json), the host says which do

@@ -56,6 +56,7 @@ def audit(home: Home, request_id: str) -> list[Link]:
     _require(key_of(*keys) == lineage["data_version"], "the version of the data")
     names = [batches.stored(home, key).key for key in keys]
     done = home.journal.done(lineage["turn"])
+    _require({"gate", "package"} <= done.keys(), "the journal")
     card = home.folder / "releases" / model / "CARD.md"
     written = hashlib.sha256(card.read_bytes()).hexdigest()
     _require(written == done["package"]["card_sha256"], "the card")
@@ -67,7 +68,7 @@ def audit(home: Home, request_id: str) -> list[Link]:
         Link("run", lineage["run_id"][:12], "names the same data"),
         Link("data", f"version {lineage['data_version']}", "hash of its batches"),
         Link("batches", ", ".join(names), "every text and label hashed again"),
-        Link("code", lineage["code_sha256"][:12], f"commit {_commit(run)}"),
+        Link("code", lineage["code_sha256"][:12], _commit(run)),
         Link("decision", _decided(measured), f"turn {lineage['turn']}"),
         Link("card", f"CARD.md, {written[:12]}", "as it was written"),
     ]
@@ -105,7 +106,8 @@ def _require(holds: bool, what: str) -> None:
 
 
 def _commit(run) -> str:
-    return run.data.tags.get("commit", "")[:12] or "unknown"
+    commit = run.data.tags.get("commit", "")[:12]
+    return f"by its hash; commit {commit}" if commit else "by its hash; no repository"
 
 
 def _decided(measured: dict) -> str:

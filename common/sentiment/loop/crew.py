@@ -12,6 +12,7 @@ cannot fork (Windows), each driver is a new process, and slower.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -87,7 +88,7 @@ class Nursery:
 
 
 class Supervisor:
-    """Keeps one driver alive until the end of the block.
+    """Keeps one driver alive until the end of the block, and the watch on its timer.
 
     Attributes:
         lives: (began, ended, exit status) of each driver, times by `time.time`.
@@ -100,6 +101,8 @@ class Supervisor:
         (home.folder / "stop").unlink(missing_ok=True)
         self._thread = threading.Thread(target=self._run, name="crew", daemon=True)
         self._thread.start()
+        self._watch = threading.Thread(target=self._look, name="watch", daemon=True)
+        self._watch.start()
 
     def __enter__(self) -> Self:
         return self
@@ -116,19 +119,32 @@ class Supervisor:
         """Ask the driver to end when its step is done, and start no other."""
         (self.home.folder / "stop").touch()
         self._thread.join(self.home.settings.patience_seconds)
+        self._watch.join(self.home.settings.patience_seconds)
 
     def wait_for_end(self, key: str, seconds: float = 900) -> str:
         """Wait until a batch's turn has ended; how it did.
 
         Raises:
             TimeoutError: it has not.
+            RuntimeError: nobody is left who could end it.
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if found := self.home.journal.done(key).get("end"):
                 return found["how"]
+            if not self._thread.is_alive():
+                raise RuntimeError("No driver lives any more: the nursery has ended.")
             time.sleep(0.1)
         raise TimeoutError(f"The turn of batch {key} has not ended.")
+
+    def _look(self) -> None:
+        """Day 33's watch, on a timer: it does not depend on what a driver does."""
+        from common.sentiment.loop.turn import look
+
+        while not self.home.stopping:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                look(self.home)  # a file may change under its hands; the next look
+            time.sleep(self.home.settings.watch_seconds)
 
     def _run(self) -> None:
         while not self.home.stopping:

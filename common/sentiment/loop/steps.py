@@ -63,7 +63,8 @@ def decide(home: Home, batch: batches.Batch) -> dict:
         }
     right = batches.rights(champion_of(home), batch)
     reference = monitor.Reference.load(home.place("watched") / "reference.json")
-    alarms = " ".join((read_json(home.folder / "alarm.json") or {}).get("alarms", []))
+    alarm = read_json(home.folder / "alarm.json") or {}
+    alarms = " ".join(alarm["alarms"]) if alarm.get("model") == reference.model else ""
     decision = reaction.decide(
         reaction.Evidence(
             promised=reference.accuracy,

@@ -1,4 +1,4 @@
-"""A turn of the loop, and the driver that takes one batch after the other."""
+"""A turn of the loop, the driver that takes one batch after the other, the watch."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def look(home: Home) -> dict | None:
 
 
 def drive(home: Home, at: At = nothing_happens) -> None:
-    """Take batches from the inbox, and watch meanwhile, until asked to stop."""
+    """Take batches from the inbox, one after the other, until asked to stop."""
     with FileLock(home.folder / "driver.lock"):  # it falls when the process ends
         home.journal.note("driver", "start", {"pid": os.getpid()})
         while not home.stopping:
@@ -115,7 +115,6 @@ def drive(home: Home, at: At = nothing_happens) -> None:
             if waiting:
                 take(home, waiting[0], at)
             else:
-                look(home)
                 time.sleep(home.settings.watch_seconds)
 
 
