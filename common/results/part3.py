@@ -18,10 +18,20 @@ _WORD_MODELS = {
     "words_first": "the first 100 words of a text",
 }
 
+_ADDERS = {"rnn": "the plain RNN", "lstm": "the LSTM", "gru": "the GRU"}
+_FORECASTERS = {
+    "curve": "the year's curve",
+    "linear": "the linear autoregression",
+    "lstm": "the LSTM",
+}
+
 MODELS: dict[str, str] = {
     # Day 16
     "last_state": "the recurrent network that reads its last state",
     "mean_state": "the recurrent network that reads the mean of its states",
+    # Day 17
+    "gru": "the GRU",
+    "bidirectional_lstm": "the bidirectional LSTM",
     # Day 19
     "bigrams": "averaged words and bigrams",
     "bilstm": "the bidirectional LSTM",
@@ -50,6 +60,25 @@ METRICS: dict[str, Metric] = {
         "count",
         True,
     ),
+    # Day 17
+    **{
+        f"adding_{name}_{length}_error": Metric(
+            f"Adding problem of {length} steps, squared error over the constant's, "
+            f"{words}",
+            "ratio",
+            True,
+        )
+        for length in (10, 30, 60, 120)
+        for name, words in _ADDERS.items()
+    },
+    **{
+        f"forecast_{name}_error": Metric(
+            f"Seven nights ahead, absolute error over seasonal-naive's, {words}",
+            "ratio",
+            True,
+        )
+        for name, words in _FORECASTERS.items()
+    },
     # Day 19
     "baseline_tfidf_unigrams_accuracy": Metric(
         "Baseline: TF-IDF of words and logistic regression"
