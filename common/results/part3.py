@@ -17,6 +17,16 @@ _WORD_MODELS = {
     "words_last": "the last 100 words of a text",
     "words_first": "the first 100 words of a text",
 }
+_BEGINNINGS = {
+    "frozen": "pretrained and frozen",
+    "tuned": "pretrained and tuned",
+    "scratch": "learned from scratch",
+}
+_SENSES = {
+    "static": "its one static vector",
+    "neighbours": "the static vectors of its neighbours",
+    "contextual": "a contextual vector",
+}
 
 _ADDERS = {"rnn": "the plain RNN", "lstm": "the LSTM", "gru": "the GRU"}
 _FORECASTERS = {
@@ -78,6 +88,27 @@ METRICS: dict[str, Metric] = {
             True,
         )
         for name, words in _FORECASTERS.items()
+    },
+    # Day 18
+    "ppmi_analogy_accuracy": Metric(
+        "Analogies solved by counted vectors (PPMI and SVD), mean of the families"
+    ),
+    "skipgram_analogy_accuracy": Metric(
+        "Analogies solved by skip-gram's vectors, mean of the families"
+    ),
+    "skipgram_pairs_per_second": Metric("Pairs a second, skip-gram in NumPy", "count"),
+    **{
+        f"{way}_{size}_labels_valid_accuracy": Metric(
+            f"Validation accuracy with {size:,} labels, embeddings {words}"
+        )
+        for way, words in _BEGINNINGS.items()
+        for size in (200, 2_000, 20_000)
+    },
+    **{
+        f"{name}_sense_accuracy": Metric(
+            f"Two senses of one word told apart by {words}"
+        )
+        for name, words in _SENSES.items()
     },
     # Day 19
     "baseline_tfidf_unigrams_accuracy": Metric(
