@@ -48,6 +48,9 @@ MODELS: dict[str, str] = {
     # Day 20
     "bilstm_last": "BiLSTM, last states",
     "bilstm_mean": "BiLSTM, mean of the states",
+    # Day 21
+    "encoder_no_positions": "the encoder without positions",
+    "encoder_no_attention": "the encoder without its block",
 }
 
 METRICS: dict[str, Metric] = {
@@ -172,6 +175,20 @@ METRICS: dict[str, Metric] = {
     "effective_words": Metric(
         "Effective number of words attended to, median review", "count"
     ),
+    # Day 21
+    "copy_exact_share": Metric("Strings copied exactly, lengths as trained"),
+    "reverse_exact_share": Metric("Strings reversed exactly, lengths as trained"),
+    "copy_longer_exact_share": Metric("Strings copied exactly, longer than trained"),
+    "reverse_longer_exact_share": Metric(
+        "Strings reversed exactly, longer than trained"
+    ),
+    **{
+        f"{norm}norm_{warm}_warmup_loss": Metric(
+            f"Last training loss, {norm}-norm, {warm} warm-up", "nats", True
+        )
+        for norm in ("pre", "post")
+        for warm in ("no", "with")
+    },
 }
 
 BENCHMARKS: dict[str, str] = {}
