@@ -41,7 +41,7 @@ MODELS: dict[str, str] = {
     "mean_state": "the recurrent network that reads the mean of its states",
     # Day 17
     "gru": "the GRU",
-    "bidirectional_lstm": "the bidirectional LSTM",
+    "bidirectional_lstm": "the LSTM in both directions",
     # Day 19
     "bigrams": "averaged words and bigrams",
     "bilstm": "the bidirectional LSTM",
