@@ -54,11 +54,11 @@ def told(tmp_path_factory):
     settings = Settings(
         config=CONFIG, replicas=1, looks=2, requests_a_look=4, enough_to_learn=40
     )
-    home, world = Home.make(folder / "home", settings), World(*toy(700, 1))
+    home, world = Home.make(folder / "home", settings), World(*toy(960, 5))
     seen = SimpleNamespace(home=home, ends=[], keys=[])
 
     def turn(driver, name, labels=lambda y: y):
-        texts, y = world.labelled(180)
+        texts, y = world.labelled(240)
         seen.keys.append(batches.deliver(home, name, texts, labels(y)))
         seen.ends.append(driver.wait_for_end(seen.keys[-1], 200))
         return texts, y
