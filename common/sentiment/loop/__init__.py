@@ -15,6 +15,7 @@ The driver says which versions shall serve (desired.json), the host says which d
 noted changes nothing when it is done again: so a killed driver costs seconds.
 
     journal     what has been done, in lines that are only added
+    stops       how each of them ends with its block
     home        the folder, its settings, files that are whole or not there
     batches     the inbox, what is refused at the door, versions of the data
     faults      what a rehearsal breaks, and when

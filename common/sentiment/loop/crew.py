@@ -22,17 +22,16 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from common import program
 from common.sentiment.loop.home import Home
+from common.sentiment.loop.stops import Stops
 
 _PAUSE_SECONDS = 0.2
 _CAN_FORK = hasattr(os, "fork")
 
 
-class Nursery:
+class Nursery(Stops):
     """A process with everything imported, which forks a driver when asked."""
 
     def __init__(self, log: Path | None = None) -> None:
@@ -52,17 +51,6 @@ class Nursery:
         )
         if log is not None:
             log_to.close()  # type: ignore[union-attr]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def live(self, home: Home) -> int:
         """Let one driver live; return its exit status, minus the signal if killed.
@@ -87,7 +75,7 @@ class Nursery:
             self._process.wait(20)
 
 
-class Supervisor:
+class Supervisor(Stops):
     """Keeps one driver alive until the end of the block, and the watch on its timer.
 
     Attributes:
@@ -103,17 +91,6 @@ class Supervisor:
         self._thread.start()
         self._watch = threading.Thread(target=self._look, name="watch", daemon=True)
         self._watch.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """Ask the driver to end when its step is done, and start no other."""

@@ -15,12 +15,11 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from common import program
 from common.sentiment.loop.home import Home, read_json, write_json
 from common.sentiment.loop.router import Router
+from common.sentiment.loop.stops import Stops
 
 _SERIAL = itertools.count(1)
 _BETWEEN_SECONDS, _START_SECONDS = 0.1, 90.0
@@ -40,7 +39,7 @@ class Instance:
     trial: bool = False
 
 
-class Host:
+class Host(Stops):
     """From its start until the end of the block it keeps the service as desired.
 
     Attributes:
@@ -68,17 +67,6 @@ class Host:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="host", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End every process, and the router."""

@@ -20,8 +20,8 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
+
+from common.sentiment.loop.stops import Stops
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _HOLD_SECONDS, _ANSWER_SECONDS = 60.0, 30.0
@@ -45,7 +45,7 @@ class _Server:
     )
 
 
-class Router:
+class Router(Stops):
     """Listens from its start until `stop`, in a thread of its own.
 
     Attributes:
@@ -63,17 +63,6 @@ class Router:
         )
         self._thread.start()
         began.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """Listen no more, and let go of every connection."""

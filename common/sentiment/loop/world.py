@@ -14,13 +14,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from common.sentiment.load import Load
+from common.sentiment.loop.stops import Stops
 
 VOWELS = str.maketrans("", "", "aeiou")
 DIGITS = str.maketrans("aeiost", "431057")
@@ -117,7 +116,7 @@ class Requests(Sequence[bytes]):
         ).encode() + body
 
 
-class Traffic:
+class Traffic(Stops):
     """Visitors, at a steady rate, until the end of the block.
 
     Attributes:
@@ -141,17 +140,6 @@ class Traffic:
         self.load = Load(
             port, requests, rate=rate, seconds=seconds, patience=patience, lines=128
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """Send no more, and wait for the last answers."""
