@@ -57,7 +57,7 @@ loop: setup ## run the closed loop of Day 40 here: drift, kills, both endings (B
 
 test: add ## run the tests, and every notebook end to end, in the smoke budget (EDITED=1: yours)
 	@COURSE_BUDGET=smoke COURSE_TEST_EDITED=$(EDITED) $(VENV_PYTHON) -P tools/run_tests.py \
-	  $(NBVAL) -m "not twice and not image and not loop"
+	  $(NBVAL) -m "not twice and not image and not cluster and not loop"
 
 test-all: add lint ## the same and style; every notebook also offline, on JAX, on PyTorch
 	@chosen=`$(CHOICE) real data` && COURSE_BUDGET=smoke $(PYTEST) $(NBVAL) tests $$chosen
@@ -71,7 +71,7 @@ test-colab: setup ## run the notebooks as in Colab, on Colab's package versions
 day: setup ## run one day in the terminal, on a copy: make day DAY=1
 	@$(VENV_PYTHON) tools/run_day.py "$(DAY)" $(if $(BUDGET),--budget "$(BUDGET)")
 
-add: ## install what Days 22 to 24 and 39 need besides: PyTorch, Transformers, Ray
+add: ## install what Days 22 to 24 and 39 need besides: PyTorch, Transformers, Ray, JAX
 	@$(SET_UP) --group large
 
 record: setup ## keep the results of DAY=1, of a queue DAYS="6 7 8" or of STALE=1 (BUDGET=full)

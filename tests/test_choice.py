@@ -236,7 +236,7 @@ def test_a_pin_selects_the_days_that_need_the_package(
     [
         ("requirements.txt", "keras", choice.VARIANTS),
         ("constraints.txt", "protobuf", choice.VARIANTS),
-        ("requirements-test.txt", "jax", ("jax",)),
+        ("requirements-large.txt", "jax", ("jax",)),
         ("requirements-large.txt", "torch", ("torch",)),
         ("tests/colab/requirements.txt", "numpy", ("colab",)),
     ],

@@ -444,6 +444,36 @@ METRICS: dict[str, Metric] = {
     "study_doubled_configurations": Metric(
         "Configurations that finished twice after it", "count", True
     ),
+    # Day 39
+    "baseline_hashed_accuracy": Metric(
+        "Baseline: logistic regression on the same hashed words"
+    ),
+    "accumulated_difference": Metric(
+        "Largest difference, gradient in four pieces or at once", "difference", True
+    ),
+    "ring_weights_difference": Metric(
+        "Largest difference of a weight, ring of processes and one machine",
+        "difference",
+        True,
+    ),
+    "ring_bytes_ratio": Metric("Bytes sent in the ring over the formula's", "ratio"),
+    "jax_losses_difference": Metric(
+        "Largest difference of a loss, one device, two, and two processes",
+        "difference",
+        True,
+    ),
+    "two_workers_gain": Metric("Gain of two processes over one", "ratio"),
+    "streamed_peak_over_corpus": Metric(
+        "Largest memory of a streamed corpus over its size", "fraction", True
+    ),
+    "lost_trials": Metric("Trials lost by the kill of a node", "count", True),
+    "changed_trials": Metric(
+        "Trials with another loss than without the kill", "count", True
+    ),
+    "repeated_epochs": Metric("Epochs done twice after the kill", "count", True),
+    "lost_requests": Metric("Requests lost by the kill of a node", "count", True),
+    "wrong_requests": Metric("Requests with a wrong answer", "count", True),
+    "retried_requests": Metric("Requests that had to be sent again", "count", True),
     # Day 40
     "kept_model_accuracy": Metric(
         "Test accuracy of the first model, kept, in the last mood"
