@@ -171,10 +171,15 @@ class LocalCluster:
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
             )
-        for name in libraries:
-            with warnings.catch_warnings():  # of progress bars that are turned off
+        logging.disable(logging.WARNING)  # of bars and widgets that are not wanted
+        try:
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                importlib.import_module(f"ray.{name}")
+                for name in libraries:
+                    importlib.import_module(f"ray.{name}")
+        finally:
+            logging.disable(logging.NOTSET)
+        for name in libraries:
             logging.getLogger(f"ray.{name}").setLevel(logging.CRITICAL)
 
     def _node(self) -> dict[str, Any]:
