@@ -99,32 +99,33 @@ def check_gradient_on_b(answer):
 def check_perplexity(perplexity_of):
     rng = np.random.default_rng(4)
     p = rng.dirichlet(np.ones(5), size=12)
-    following = rng.integers(0, 5, 12)
+    following, words = rng.integers(0, 5, 12), 3
     kept = p.copy(), following.copy()
-    got = perplexity_of(p.copy(), following.copy())
+    got = perplexity_of(p.copy(), following.copy(), words)
     p, following = kept
     came = p[np.arange(12), following]
-    want = np.exp(-np.mean(np.log(came)))
-    entropy = -(p * np.log(p)).sum(axis=1)
+    each = np.exp(-np.mean(np.log(came)))
+    want = np.exp(-np.sum(np.log(came)) / words)
     known = [
-        (np.exp(np.mean(np.log(came))), "The sign: the mean of -log p."),
-        (-np.mean(np.log(came)), "That is the cross-entropy; take its exponential."),
-        (1 / np.mean(came), "First the logarithm, then the mean: the mean of p "
-         "forgives a probability near zero."),
-        (2 ** -np.mean(np.log(came)), "A power of 2 belongs to a logarithm to base 2; "
-         "np.log goes with np.exp."),
-        (np.exp(-np.sum(np.log(came))), "That is the sum over the places; the mean "
-         "is asked for."),
-        (np.exp(np.mean(entropy)), "That asks how torn the model is, not what came: "
-         "take the probability of the character that followed."),
-        (np.mean(1 / came), "That is the mean of 1/p; the exponential comes after "
-         "the mean of -log p."),
-        (1 / came, "One number is asked for: the mean over the places."),
+        (each, "That is the perplexity of a character. Spread the whole sum of -log p "
+         "over the words."),
+        (each * 12 / words, "A word of 4 characters is a chain of 4 choices, and these "
+         "multiply: the number of characters a word is a power, not a factor."),
+        (1 / want, "The sign: -log p."),
+        (-np.sum(np.log(came)) / words, "That is the cross-entropy of a word; take its "
+         "exponential."),
+        (np.exp(-np.sum(np.log(came))), "That is the perplexity of the whole text: "
+         "divide the sum by the number of words."),
+        (2 ** (-np.sum(np.log(came)) / words), "A power of 2 belongs to a logarithm to "
+         "base 2; np.log goes with np.exp."),
+        (each ** (words / 12), "The power turned round: there are more characters than "
+         "words, so a word is harder than a character."),
+        (1 / came, "One number is asked for."),
     ]  # fmt: skip
-    expect_close(got, want, "the perplexity", known)
-    even = perplexity_of(np.full((3, 4), 0.25), np.array([0, 1, 3]))
-    expect_close(even, 4.0, "the perplexity of four equally likely characters")
-    return "And of four equally likely characters it is 4."
+    expect_close(got, want, "the perplexity of a word", known)
+    even = perplexity_of(np.full((6, 4), 0.25), np.array([0, 1, 3, 2, 2, 0]), 2)
+    expect_close(even, 64.0, "the perplexity of words of three even characters")
+    return "Three even choices among 4 make a word: 4 · 4 · 4 = 64."
 
 
 _FAULTS = {
@@ -308,37 +309,45 @@ def clip_np(gradients, limit):
     ),
     Exercise(
         id="16.4",
-        title="Perplexity",
+        title="Perplexity of a word",
         name="perplexity_of",
         check=check_perplexity,
         hints=(
-            "Pick one probability from each row: that of the character that came.",
-            "p[np.arange(len(p)), following]",
-            "The exponential of the mean of minus the logarithm of these.",
+            "The probability of a word is the product of those of its characters.",
+            "Add up -log p of what came, and divide by the number of words.",
+            "The exponential of that.",
         ),
         solution="""
-def perplexity_of(p, following):
+def perplexity_of(p, following, words):
     came = p[np.arange(len(following)), following]
-    return np.exp(-np.mean(np.log(came)))
+    return np.exp(-np.sum(np.log(came)) / words)
 """,
+        right=(
+            "def perplexity_of(p, following, words):\n"
+            "    came = [row[k] for row, k in zip(p, following)]\n"
+            "    return np.prod(came) ** (-1 / words)",
+        ),
         wrong=tuple(
             WrongAnswer(
-                "def perplexity_of(p, following):\n"
+                "def perplexity_of(p, following, words):\n"
                 "    came = p[np.arange(len(following)), following]\n"
                 f"    {body}",
                 reason,
             )
             for body, reason in (
-                ("return np.exp(np.mean(np.log(came)))", "The sign"),
-                ("return -np.mean(np.log(came))", "take its exponential"),
-                ("return 1 / np.mean(came)", "First the logarithm"),
-                ("return 2 ** -np.mean(np.log(came))", "power of 2"),
-                ("return np.exp(-np.sum(np.log(came)))", "sum over the places"),
+                ("return np.exp(-np.mean(np.log(came)))", "of a character"),
                 (
-                    "return np.exp(-np.mean((p * np.log(p)).sum(axis=1)))",
-                    "how torn the model is",
+                    "return np.exp(-np.mean(np.log(came))) * len(p) / words",
+                    "not a factor",
                 ),
-                ("return np.mean(1 / came)", "mean of 1/p"),
+                ("return np.exp(np.sum(np.log(came)) / words)", "The sign"),
+                ("return -np.sum(np.log(came)) / words", "take its exponential"),
+                ("return np.exp(-np.sum(np.log(came)))", "the whole text"),
+                ("return 2 ** (-np.sum(np.log(came)) / words)", "power of 2"),
+                (
+                    "return np.exp(-np.mean(np.log(came))) ** (words / len(p))",
+                    "turned round",
+                ),
                 ("return 1 / came", "One number"),
                 ("came = 0", "return statement"),
             )

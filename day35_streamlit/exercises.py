@@ -349,7 +349,7 @@ EXERCISES = [
         answer="(second_brings, shown_probability)",
         check=check_parts,
         hints=(
-            "Each number brings its own logit over n, divided by the temperature.",
+            "Each token brings its own logit over n, divided by the temperature.",
             "The four logits have the mean 1; the temperature makes 0.5 of it.",
         ),
         solution="second_brings, shown_probability = -1 / 4 / 2, 1 / (1 + 2.718**-0.5)",
