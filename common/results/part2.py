@@ -58,6 +58,17 @@ REPAIRS: dict[str, str] = {
     "batchnorm_skips": "skips",
 }
 
+LADDER: dict[str, str] = {
+    # Day 12, each with all of the ones above it
+    "bare": "bare",
+    "whitening": "whitening",
+    "one_cycle_rate": "one-cycle rate",
+    "label_smoothing": "label smoothing",
+    "alternating_flips": "alternating flips",
+    "ema": "averaged weights",
+    "test_time_flips": "test-time flips",
+}
+
 METRICS: dict[str, Metric] = {
     # Day 5
     "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
@@ -162,6 +173,36 @@ METRICS: dict[str, Metric] = {
         )
         for name, words in REPAIRS.items()
     },
+    # Day 12
+    **{
+        f"{kind}_{depth}_layers_{split}_accuracy": Metric(
+            f"Accuracy on {split} photographs, {kind}, {depth} layers"
+        )
+        for depth in (20, 32, 44, 56)
+        for kind in ("plain", "residual")
+        for split in ("training", "validation")
+    },
+    **{
+        f"{kind}_{what}_valid_accuracy": Metric(
+            f"Validation accuracy, {kind} network, {words}"
+        )
+        for kind in ("plain", "residual")
+        for what, words in (
+            ("whole", "whole"),
+            ("lesion", "one block switched off, mean over the blocks"),
+        )
+    },
+    **{
+        f"ladder_{name}_valid_accuracy": Metric(
+            f"Validation accuracy on the ladder of tricks, {words}"
+        )
+        for name, words in LADDER.items()
+    },
+    "training_flops": Metric(
+        "FLOPs of the whole training, three times those of the forward passes",
+        "flops",
+        True,
+    ),
 }
 
 BENCHMARKS: dict[str, str] = {
