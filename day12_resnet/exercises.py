@@ -339,7 +339,7 @@ def bottleneck_weights(channels, width):
             WrongAnswer("same_way_round = 0.125", "not four"),
             WrongAnswer("same_way_round = 6.25", "between 0 and 1"),
         ),
-        right=('same_way_round = "1/16"', "same_way_round = [0.0625]"),
+        right=("same_way_round = [0.0625]", 'same_way_round = "0.063"'),
     ),
     Exercise(
         id="12.5",
