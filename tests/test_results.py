@@ -489,6 +489,21 @@ def test_the_table_shows_every_metric_in_words_with_its_seeds():
     assert [words, "0.40×", "CPU, 2 cores", "2026-11-22"] in rows
 
 
+def test_days_side_by_side_say_which_accuracy_is_of_a_quick_run():
+    full, quick = (results_of(one_record(budget=name)) for name in ("full", "quick"))
+
+    def accuracies(*contents):
+        days = [results.Compared("a day", content, HASHES) for content in contents]
+        rows = results.render_comparison(days, ["parameters"]).splitlines()[2:]
+        return [row.split(" | ")[1] for row in rows]
+
+    assert accuracies(full, quick, results_of()) == [
+        "98.31 % ± 0.06", "98.31 % ± 0.06 (quick run)", "not recorded yet"
+    ]  # fmt: skip
+    for alike in (full, quick):
+        assert accuracies(alike, alike) == 2 * ["98.31 % ± 0.06"]
+
+
 def test_two_kinds_of_device_have_a_column_each():
     gpu = one_record(device="GPU, Tesla T4")
     table = results.render_table(results_of(one_record(), gpu))

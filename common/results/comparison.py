@@ -33,7 +33,8 @@ def render_comparison(days: Sequence[Compared], names: Sequence[str]) -> str:
     """Return one row a day: its test accuracy, and what its headline model costs.
 
     A day's numbers are those of its best record, and the last column says of which
-    budget and device that is: seconds of two devices do not compare.
+    budget and device that is: seconds of two devices do not compare. Where the days
+    have different budgets, an accuracy that is not of a full run says so at once.
 
     Args:
         days: in the order of the rows.
@@ -45,8 +46,9 @@ def render_comparison(days: Sequence[Compared], names: Sequence[str]) -> str:
     heads = [_HEADS.get(name) or known_metric(name).description for name in names]
     lines = [table_row(["Day", "Test accuracy", *heads, "Recorded"])]
     lines.append(table_row(["---"] * (len(names) + 3)))
-    for day in days:
-        best = best_record(day.results, day.hashes)
+    found = [(day, best_record(day.results, day.hashes)) for day in days]
+    mixed = len({best.record["budget"] for _, best in found if best is not None}) > 1
+    for day, best in found:
         if best is None:
             lines.append(
                 table_row([day.title, NOT_RECORDED, *([""] * (len(names) + 1))])
@@ -57,6 +59,8 @@ def render_comparison(days: Sequence[Compared], names: Sequence[str]) -> str:
             format_metric(name, measured[name]) if name in measured else "–"
             for name in (_ACCURACY, *names)
         ]
+        if mixed and best.record["budget"] != "full":
+            cells[0] += f" ({best.record['budget']} run)"
         note = f"{best.record['budget']}, {best.record['device']}"
         cells.append(note if best.current else f"{note}, {STALE}")
         lines.append(table_row([day.title, *cells]))

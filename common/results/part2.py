@@ -8,6 +8,8 @@ MODELS: dict[str, str] = {
     "mlp": "Day 1's network",
     # Day 11
     "shallow": "one wide convolution",
+    # Day 15
+    "pure_vit": "pure Vision Transformer",
 }
 
 FAMILIES: dict[str, str] = {
@@ -47,6 +49,13 @@ TUNING: dict[str, str] = {
     "low_rate": "at a low rate",
     "high_rate": "at a high rate",
     "training_mode": "BatchNorm in training mode",
+}
+
+SEERS: dict[str, str] = {
+    # Day 15, small, on a short budget
+    "pure": "pure Vision Transformer",
+    "stem": "Vision Transformer with stem",
+    "cnn": "Day 5's network",
 }
 
 REPAIRS: dict[str, str] = {
@@ -202,6 +211,23 @@ METRICS: dict[str, Metric] = {
         "FLOPs of the whole training, three times those of the forward passes",
         "flops",
         True,
+    ),
+    # Day 15
+    **{
+        f"{name}_{images}_{how}_valid_accuracy": Metric(
+            f"Validation accuracy, {images:,} photographs, {said}, {words}"
+        )
+        for images in (1_000, 5_000, 20_000)
+        for how, said in (("untouched", "as they are"), ("augmented", "augmented"))
+        for name, words in SEERS.items()
+    },
+    "mean_pooling_valid_accuracy": Metric(
+        "Validation accuracy, 5,000 photographs, pure Vision Transformer that reads "
+        "the mean of its patches"
+    ),
+    "no_positions_valid_accuracy": Metric(
+        "Validation accuracy, 5,000 photographs, pure Vision Transformer without "
+        "positions"
     ),
 }
 
