@@ -78,6 +78,32 @@ LADDER: dict[str, str] = {
     "test_time_flips": "test-time flips",
 }
 
+RACERS: dict[str, str] = {
+    # Day 14, kernels of one block
+    "stack": "three 3 × 3",
+    "wide_seven": "one 7 × 7 of the same width",
+    "equal_seven": "one 7 × 7 at equal cost",
+    "linear_stack": "three 3 × 3 without ReLU between",
+}
+
+BEGINNINGS: dict[str, str] = {
+    # Day 14, first weights of a slim VGG-16
+    "small_normal": "small normal weights",
+    "glorot": "Glorot's weights",
+    "he": "He's weights",
+    "batchnorm": "BatchNorm",
+    "skips": "BatchNorm and skips",
+    "grown": "grown from VGG-11",
+}
+
+CUTS: dict[str, str] = {
+    # Day 14, which weights stay
+    "magnitude": "the largest",
+    "random": "random ones",
+    "magnitude_tuned": "the largest, fine-tuned",
+    "random_tuned": "random ones, fine-tuned",
+}
+
 METRICS: dict[str, Metric] = {
     # Day 5
     "mnist_accuracy": Metric("MNIST test accuracy of the convolutional network"),
@@ -212,6 +238,38 @@ METRICS: dict[str, Metric] = {
         "flops",
         True,
     ),
+    # Day 14
+    **{
+        f"{name}_race_valid_accuracy": Metric(
+            f"Validation accuracy in the race over seeds, {words}"
+        )
+        for name, words in RACERS.items()
+    },
+    **{
+        f"{name}_start_valid_accuracy": Metric(
+            f"Validation accuracy after a short training, {words}"
+        )
+        for name, words in BEGINNINGS.items()
+    },
+    **{
+        f"{name}_kept_{share}_valid_accuracy": Metric(
+            f"Validation accuracy, {share} % of the weights kept, {words}"
+        )
+        for share in (100, 50, 30, 20, 10, 5)
+        for name, words in CUTS.items()
+    },
+    **{
+        f"{name}_share": Metric(
+            f"Size of the file, {words}, over the trained network's",
+            lower_is_better=True,
+        )
+        for name, words in (
+            ("compressed", "compressed"),
+            ("pruned", "a tenth of the weights kept"),
+            ("pruned_compressed", "a tenth kept, compressed"),
+            ("pruned_packed", "a tenth kept, packed"),
+        )
+    },
     # Day 15
     **{
         f"{name}_{images}_{how}_valid_accuracy": Metric(
@@ -248,4 +306,7 @@ BENCHMARKS: dict[str, str] = {
     "in_model_augmentation_over_none": (
         "An epoch with four Keras layers in the model over one without augmentation"
     ),
+    # Day 14
+    "pruned_over_dense": "A forward pass with nine tenths of the weights zero over one "
+    "without zeros",
 }
