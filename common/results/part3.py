@@ -29,6 +29,21 @@ _SENSES = {
 }
 
 _ADDERS = {"rnn": "the plain RNN", "lstm": "the LSTM", "gru": "the GRU"}
+_CANDIDATES = {
+    "tfidf": "TF-IDF",
+    "bigrams": "averaged bigrams",
+    "bilstm": "the BiLSTM",
+    "small_encoder": "the small encoder",
+    "fine_tuned": "MiniLM",
+    "fine_tuned_int8": "MiniLM in int8",
+    "student": "the student",
+    "student_int8": "the student in int8",
+}
+_LESSONS = {
+    "labels": "by the labels alone",
+    "rounded": "by the teacher's rounded verdicts on all texts",
+    "soft": "by the soft lesson on all texts",
+}
 _FORECASTERS = {
     "curve": "the year's curve",
     "linear": "the linear autoregression",
@@ -51,6 +66,13 @@ MODELS: dict[str, str] = {
     # Day 21
     "encoder_no_positions": "the encoder without positions",
     "encoder_no_attention": "the encoder without its block",
+    # Day 24
+    "tfidf": "TF-IDF of words and bigrams",
+    "small_encoder": "the small encoder",
+    "fine_tuned": "fine-tuned MiniLM",
+    "fine_tuned_int8": "fine-tuned MiniLM in int8",
+    "student": "the student",
+    "student_int8": "the student in int8",
 }
 
 METRICS: dict[str, Metric] = {
@@ -189,6 +211,30 @@ METRICS: dict[str, Metric] = {
         for norm in ("pre", "post")
         for warm in ("no", "with")
     },
+    # Day 24
+    "service_p99_seconds": Metric(
+        "p99 of the winner at 200 requests a second, simulated", "seconds", True
+    ),
+    **{
+        f"{name}_bytes": Metric(f"On disk, {words}", "bytes", True)
+        for name, words in _CANDIDATES.items()
+    },
+    **{
+        f"{name}_service_seconds": Metric(
+            f"One text from its characters, mean, {words}", "seconds", True
+        )
+        for name, words in _CANDIDATES.items()
+    },
+    **{
+        f"lesson_{name}_valid_accuracy": Metric(
+            f"Validation accuracy of the student, taught {words}"
+        )
+        for name, words in _LESSONS.items()
+    },
+    "doubtful_label_share": Metric(
+        "Mistakes of the winner that three models contradict, of a hundred"
+    ),
+    "mended_share": Metric("Mistakes of the winner that the strongest reader mends"),
 }
 
 BENCHMARKS: dict[str, str] = {}
