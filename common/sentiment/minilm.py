@@ -136,6 +136,7 @@ def reader(
     *,
     epochs: int,
     places: int,
+    frozen: int = 0,
     tiny: bool = False,
     seed: int = 24,
 ) -> Reader:
@@ -146,6 +147,8 @@ def reader(
         folder: for the ONNX file, which is replaced.
         epochs, places: of the fine-tuning, where there is one; the last `places`
             pieces of a text are read.
+        frozen: so many of the lowest layers stay as they were pretrained, which saves
+            their backward pass.
         tiny: a tiny random network in MiniLM's place.
         seed: of the fine-tuning.
     """
@@ -162,7 +165,7 @@ def reader(
         wordpiece = transformers.AutoTokenizer.from_pretrained(source)
         network = _mean_of_states(source, tiny, seed)
         rows = [word_pieces(text, wordpiece, reading) for text in texts]
-        seconds = fine_tune(network, rows, y, epochs=epochs, seed=seed)
+        seconds = fine_tune(network, rows, y, epochs=epochs, frozen=frozen, seed=seed)
     path = folder / "minilm.onnx"
     to_onnx(network, path)
     words_bytes = (source / "tokenizer.json").stat().st_size
@@ -233,6 +236,7 @@ def fine_tune(
     *,
     epochs: int,
     seed: int,
+    frozen: int = 0,
     rate: float = 1e-4,
 ) -> float:
     """Train all but the embeddings: AdamW, warm-up over a tenth, then down to zero.
@@ -247,6 +251,7 @@ def fine_tune(
         y: (n,) labels 0 and 1.
         epochs: how often each text is read.
         seed: of dropout and of the order of the texts.
+        frozen: as for `reader`.
         rate: the highest learning rate.
 
     Returns:
@@ -257,8 +262,9 @@ def fine_tune(
     steps, start = epochs * -(-len(rows) // _ROWS), time.perf_counter()
     warm = max(0.1 * steps, 1.0)
     groups: dict[str, list] = {"body": [], "head": []}
+    fixed = ["embeddings", *(f"encoder.layer.{i}." for i in range(frozen))]
     for name, weight in network.named_parameters():
-        weight.requires_grad_("embeddings" not in name)
+        weight.requires_grad_(not any(part in name for part in fixed))
         if weight.requires_grad:
             groups["head" if name.startswith("head.") else "body"].append(weight)
     optimizer = torch.optim.AdamW(
