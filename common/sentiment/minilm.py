@@ -48,12 +48,14 @@ _ROWS = 16
 def available() -> bool:
     """Import PyTorch, Transformers and MiniLM's files; tell whether all are there."""
     try:
-        import torch  # noqa: F401
-        import transformers
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a progress bar is a plain one
+            import torch  # noqa: F401
+            import transformers
 
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
-        transformers.AutoModelForSequenceClassification  # noqa: B018, imports lazily
+            transformers.utils.logging.set_verbosity_error()
+            transformers.utils.logging.disable_progress_bar()
+            transformers.AutoModelForSequenceClassification  # noqa: B018, imports lazily
         metadata.distribution(PACKAGE)
     except ImportError:  # of which PackageNotFoundError is one
         return False
