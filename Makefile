@@ -71,7 +71,7 @@ test-colab: setup ## run the notebooks as in Colab, on Colab's package versions
 day: setup ## run one day in the terminal, on a copy: make day DAY=1
 	@$(VENV_PYTHON) tools/run_day.py "$(DAY)" $(if $(BUDGET),--budget "$(BUDGET)")
 
-add: ## install what Days 22 to 24 and 39 need besides: PyTorch, Transformers, Ray, JAX
+add: ## install what Days 22, 24 and 39 need besides: PyTorch, Transformers, Ray, JAX
 	@$(SET_UP) --group large
 
 record: setup ## keep the results of DAY=1, of a queue DAYS="6 7 8" or of STALE=1 (BUDGET=full)
