@@ -78,6 +78,13 @@ LADDER: dict[str, str] = {
     "test_time_flips": "test-time flips",
 }
 
+UNITS: dict[str, str] = {
+    # Day 13, at equal FLOPs
+    "one_5x5": "one 5 × 5",
+    "two_3x3": "two 3 × 3",
+    "columns_rows": "columns and rows",
+}
+
 RACERS: dict[str, str] = {
     # Day 14, kernels of one block
     "stack": "three 3 × 3",
@@ -237,6 +244,38 @@ METRICS: dict[str, Metric] = {
         "FLOPs of the whole training, three times those of the forward passes",
         "flops",
         True,
+    ),
+    # Day 13
+    **{
+        f"{name}_units_valid_accuracy": Metric(
+            f"Validation accuracy at equal FLOPs, units of {words}"
+        )
+        for name, words in UNITS.items()
+    },
+    **{
+        f"{kind}_heads_gradient_ratio": Metric(
+            f"First module's gradient, with heads over without, {words}", "ratio"
+        )
+        for kind, words in (("plain", "no BatchNorm"), ("batchnorm", "BatchNorm"))
+    },
+    **{
+        f"{kind}_{heads}_valid_accuracy": Metric(
+            f"Validation accuracy, {said} auxiliary heads, {words}"
+        )
+        for kind, words in (("plain", "no BatchNorm"), ("batchnorm", "BatchNorm"))
+        for heads, said in (("no_heads", "without"), ("heads", "with"))
+    },
+    "inception_race_valid_accuracy": Metric(
+        "Validation accuracy in the race over seeds, Inception"
+    ),
+    "residual_equal_flops_valid_accuracy": Metric(
+        "Validation accuracy in the race over seeds, residual, equal FLOPs"
+    ),
+    "residual_equal_seconds_valid_accuracy": Metric(
+        "Validation accuracy in the race over seeds, residual, equal seconds"
+    ),
+    "inception_epoch_over_residual_epoch": Metric(
+        "An epoch of Inception over one of the residual network, equal FLOPs", "ratio"
     ),
     # Day 14
     **{
