@@ -66,6 +66,8 @@ MODELS: dict[str, str] = {
     # Day 21
     "encoder_no_positions": "the encoder without positions",
     "encoder_no_attention": "the encoder without its block",
+    # Day 23
+    "captioner_vector": "the captioner with one vector in place of attention",
     # Day 24
     "tfidf": "TF-IDF of words and bigrams",
     "small_encoder": "the small encoder",
@@ -211,6 +213,31 @@ METRICS: dict[str, Metric] = {
         for norm in ("pre", "post")
         for warm in ("no", "with")
     },
+    # Day 23
+    "baseline_borrowed_accuracy": Metric(
+        "Baseline: the caption of the nearest training picture"
+    ),
+    "new_combinations_exact_share": Metric(
+        "Captions exactly right, combinations never trained, with attention"
+    ),
+    "captioner_vector_new_combinations_exact_share": Metric(
+        "Captions exactly right, combinations never trained, one vector"
+    ),
+    "test_bleu": Metric("BLEU on the held-out scenes, with attention"),
+    "wrong_colour_bleu": Metric("BLEU of captions that have one colour wrong"),
+    "other_way_round_bleu": Metric(
+        "BLEU of true captions that begin with the other group, one reference"
+    ),
+    "named_group_attention_share": Metric(
+        "Attention of a colour word on the group that it names"
+    ),
+    "other_group_attention_share": Metric(
+        "Attention of a colour word on the other group"
+    ),
+    "sentence_recall_at_1": Metric("Pictures whose nearest sentence is their own"),
+    "picture_recall_at_1": Metric("Sentences whose nearest picture is their own"),
+    "familiar_pairs_named": Metric("Colour and shape named zero-shot, familiar pairs"),
+    "new_pairs_named": Metric("Colour and shape named zero-shot, pairs never trained"),
     # Day 24
     "service_p99_seconds": Metric(
         "p99 of the winner at 200 requests a second, simulated", "seconds", True
