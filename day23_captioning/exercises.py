@@ -131,16 +131,19 @@ _FAULTS = {
 
 def check_diagnosis(answer):
     why = {
-        "A": "In training A is perfect, alone it says nothing. What is easy to write "
+        "A": "Led by the hand A is perfect, alone it is lost. What is easy to write "
         "when one has just read it?",
         "B": "B's sentences have the usual length and the wrong words. Where do they "
         "come from?",
         "C": "C uses the true words, and more words than it should.",
-        "D": "D has most of the true words and the usual length. What can it not know "
-        "about what it sees?",
+        "D": "D is nearly healthy. Which of the faults takes away something that the "
+        "network can also get elsewhere?",
     }
     expect_causes(answer, _FAULTS, why, "faults")
-    return "None of them raises an error: keep such a table beside every captioner."
+    return (
+        "None raises an error. Shuffled cells hardly hurt: the features have seen "
+        "thirty pixels and the padded border, so they know their place themselves."
+    )
 
 
 EXERCISES = [
@@ -349,10 +352,9 @@ def best_by_length(log_probs, lengths, alpha):
         hints=(
             "Start with the two extremes: who is perfect when led by the hand, and who "
             "talks too long?",
-            "Of the other two one has most of the true words, and one has words of "
-            "some other scene.",
-            "If the words are there and the sentence is wrong, only the relation is "
-            "left to be wrong.",
+            "Of the other two one is nearly healthy, and one has words of some other "
+            "scene.",
+            "What did Day 5 say of zero padding: can a feature know where it is?",
         ),
         solution=f"diagnosis = {_FAULTS!r}",
         wrong=(
