@@ -28,6 +28,14 @@ _SENSES = {
     "contextual": "a contextual vector",
 }
 
+_BERTS = {
+    "tf_idf": "TF-IDF",
+    "frozen": "frozen body",
+    "fine_tuned": "fine-tuned",
+    "random_twin": "random twin",
+    "lora": "LoRA",
+    "no_warm_up": "no warm-up",
+}
 _ADDERS = {"rnn": "the plain RNN", "lstm": "the LSTM", "gru": "the GRU"}
 _CANDIDATES = {
     "tfidf": "TF-IDF",
@@ -213,6 +221,31 @@ METRICS: dict[str, Metric] = {
         for norm in ("pre", "post")
         for warm in ("no", "with")
     },
+    # Day 22; test_accuracy is that of bert-base-uncased
+    "minilm_accuracy": Metric("Test accuracy of fine-tuned MiniLM-L6"),
+    "gaps_filled": Metric("Gaps filled rightly by the tiny pretrained network"),
+    "gaps_filled_by_frequency": Metric("Gaps filled rightly by the commonest word"),
+    "gaps_filled_by_pairs": Metric(
+        "Gaps filled rightly by what follows the left neighbour"
+    ),
+    **{
+        f"frozen_{part}_valid_accuracy": Metric(
+            f"Validation accuracy of the frozen body, {words} tokens of a review"
+        )
+        for part, words in (
+            ("last", "the last"),
+            ("first", "the first"),
+            ("head_tail", "the first and the last"),
+        )
+    },
+    **{
+        f"bert_{way}_{size}_labels_valid_accuracy": Metric(
+            f"Validation accuracy with {size:,} labels, {words}"
+        )
+        for size in (8, 16, 100, 200, 500, 2_000)  # 8 and 16: the tests'
+        for way, words in _BERTS.items()
+    },
+    "lora_trained_share": Metric("Share of the parameters that LoRA trains"),
     # Day 23
     "baseline_borrowed_accuracy": Metric(
         "Baseline: the caption of the nearest training picture"
