@@ -105,10 +105,10 @@ BEGINNINGS: dict[str, str] = {
 
 CUTS: dict[str, str] = {
     # Day 14, which weights stay
-    "magnitude": "the largest",
-    "random": "random ones",
-    "magnitude_tuned": "the largest, fine-tuned",
-    "random_tuned": "random ones, fine-tuned",
+    "magnitude_kept": "the largest",
+    "random_kept": "random ones",
+    "magnitude_tuned_kept": "the largest, fine-tuned",
+    "random_tuned_kept": "random ones, fine-tuned",
 }
 
 METRICS: dict[str, Metric] = {
@@ -291,7 +291,7 @@ METRICS: dict[str, Metric] = {
         for name, words in BEGINNINGS.items()
     },
     **{
-        f"{name}_kept_{share}_valid_accuracy": Metric(
+        f"{name}_{share}_valid_accuracy": Metric(
             f"Validation accuracy, {share} % of the weights kept, {words}"
         )
         for share in (100, 50, 30, 20, 10, 5)
