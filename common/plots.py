@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
     from common.results import DayResult
@@ -216,25 +218,44 @@ def accuracy_against_seconds(
         raise ValueError("No row has training seconds, so there is nothing to draw.")
     today = rows[-1].day if today is None else today
     ax = plt.subplots()[1] if ax is None else ax
+    labels = []
     for row in rows:
         color = "C0" if row.day == today else BASELINE_COLOR
         area = (
             30 if row.parameters is None else 12 * np.log10(row.parameters + 1) ** 1.5
         )
         ax.scatter(row.seconds, row.accuracy, s=area, color=color)
-        ax.annotate(
-            f"Day {row.day}",
-            (row.seconds, row.accuracy),
-            xytext=(6, 4),
-            textcoords="offset points",
-            fontsize=9,
+        place = (row.seconds, row.accuracy)
+        labels.append(
+            ax.annotate(
+                f"Day {row.day}",
+                place,
+                xytext=(6, 4),
+                textcoords="offset points",
+                fontsize=9,
+            )
         )
     ax.set(xscale="log", xlabel="training (seconds, log scale)", ylabel="accuracy")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.margins(x=0.2, y=0.2)
+    _set_labels_apart(ax, labels)
     return ax
+
+
+def _set_labels_apart(ax: Axes, labels: Sequence[Annotation]) -> None:
+    """Give each label the first place around its point that no other covers."""
+    renderer = ax.figure.canvas.get_renderer()
+    points = ax.transData.transform([label.xy for label in labels])
+    taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in points]
+    for label in labels:
+        for place in ((6, 4), (6, -12), (-38, 4), (-38, -12), (-15, 10), (-15, -18)):
+            label.set_position(place)
+            box = label.get_window_extent(renderer)
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
 
 
 def heat_map(

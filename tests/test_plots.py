@@ -1,5 +1,7 @@
 """The common figures: each returns its Axes, refuses what it cannot draw."""
 
+import itertools
+
 import matplotlib
 import numpy as np
 import pytest
@@ -113,3 +115,15 @@ def test_days_stand_where_their_seconds_and_accuracy_are():
     assert sizes[0] < sizes[1]
     with pytest.raises(ValueError, match="nothing to draw"):
         plots.accuracy_against_seconds(rows[1:2])
+
+
+def test_days_of_nearly_one_place_keep_their_labels_apart():
+    near = [(100, 0.80), (104, 0.801), (101, 0.802), (98, 0.799), (9_000, 0.90)]
+    rows = [
+        DayResult(day, "A day", accuracy, seconds, 9_999, "full", "CPU")
+        for day, (seconds, accuracy) in enumerate(near, start=10)
+    ]
+    ax = plots.accuracy_against_seconds(rows)
+    renderer = ax.figure.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in ax.texts]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
