@@ -31,6 +31,11 @@ COLORS = {
 }
 """Models that come back on later days keep their colour."""
 
+LABEL_PLACES = [
+    (x, y) for away in (0, 10, 20) for y in (4 + away, -12 - away) for x in (6, -38)
+]
+"""Where a label may stand beside its point, in points; the first free one is taken."""
+
 
 def use_style() -> None:
     """Draw every later figure in the course's one style, and in nobody's own.
@@ -246,11 +251,12 @@ def accuracy_against_seconds(
 
 def _set_labels_apart(ax: Axes, labels: Sequence[Annotation]) -> None:
     """Give each label the first place around its point that no other covers."""
+    ax.figure.draw_without_rendering()  # settles the layout, so that places are true
     renderer = ax.figure.canvas.get_renderer()
     points = ax.transData.transform([label.xy for label in labels])
     taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in points]
     for label in labels:
-        for place in ((6, 4), (6, -12), (-38, 4), (-38, -12), (-15, 10), (-15, -18)):
+        for place in LABEL_PLACES:
             label.set_position(place)
             box = label.get_window_extent(renderer)
             if not any(box.overlaps(other) for other in taken):
