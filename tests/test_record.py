@@ -15,7 +15,7 @@ import support
 from nbformat.v4 import new_code_cell, new_output
 
 from common import ROOT, results
-from tools import notebooks, record, recorded_run, recording, stamp
+from tools import client, notebooks, record, recorded_run, recording, stamp
 from tools.course import load_course
 
 DATA, WORK, RECORD = 4, 8, 10
@@ -702,5 +702,5 @@ def test_errors_and_widgets_are_found():
 
 
 def test_the_record_names_its_kernels_python():
-    manager = recorded_run.kernel_of_this_python()
+    manager = client.kernel_of_this_python()
     assert manager.kernel_spec.argv[0] == sys.executable

@@ -88,10 +88,14 @@ def bring_to_form(notebook: NotebookNode) -> bool:
     return dump(notebook) != before
 
 
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells that hold code, or will."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
 def number_outputs(notebook: NotebookNode) -> None:
     """Number executions from 1 and show outputs as a terminal would, in place."""
-    code = (cell for cell in notebook.cells if cell.cell_type == "code")
-    for count, cell in enumerate(code, start=1):
+    for count, cell in enumerate(code_cells(notebook), start=1):
         cell.execution_count = count
         cell.outputs = rendered(cell.outputs)
         for output in cell.outputs:
@@ -103,14 +107,9 @@ def rendered(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Return outputs with each stream in one piece, as a terminal shows it."""
     merged: list[NotebookNode] = []
     for output in outputs:
-        previous = merged[-1] if merged else None
-        if (
-            output.output_type == "stream"
-            and previous is not None
-            and previous.output_type == "stream"
-            and previous.name == output.name
-        ):
-            previous.text += output.text
+        last = merged[-1] if merged else {}  # only streams have a name
+        if output.output_type == "stream" and output.name == last.get("name"):
+            last.text += output.text
         else:
             merged.append(output)
     for output in merged:
@@ -168,9 +167,7 @@ _UNWANTED = {
 def output_problems(cell: NotebookNode, host: str = "") -> list[str]:
     """Return what the stored outputs of a code cell must not hold, in words.
 
-    Args:
-        cell: a code cell.
-        host: the name of the machine that ran it, looked for if it looks like one.
+    The host that ran it is looked for where its name looks like a machine's.
     """
     found = []
     for output in cell.outputs:

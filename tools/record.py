@@ -5,14 +5,9 @@
     python tools/record.py --stale --budget "quick full"   every day that is not current
     python tools/record.py DAY --redraw          the drawings, and no new number
 
-The notebook runs top to bottom in a fresh kernel, on a copy of the course. At the end
-results.json gets the run's record, every generated table and number follows, and, if
-this is now the best record whose code is current (full before quick), the notebook's
-outputs and the README's figures are those of this run.
-
-All or nothing: a cell that fails, a stand-in for the data, a warning in an output or
-Ctrl-C leave every file as it was. A target that was missed is reported after
-the record is written. Text cells may be edited while the notebook runs; when code was,
+CONTRIBUTING.md says what a run records and refuses. If it made the best record whose
+code is current (full before quick), the notebook's outputs and the README's figures
+are those of this run. Text cells may be edited while the notebook runs; when code was,
 nothing is recorded and the executed copy is kept in runs/.
 """
 
@@ -34,7 +29,7 @@ runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 from common import results  # noqa: E402
 from tools import console, stamp  # noqa: E402
 from tools.course import Course, CourseError, Day, load_course  # noqa: E402
-from tools.recorded_run import NotRecorded, Stopped  # noqa: E402
+from tools.recorded_run import NotRecorded  # noqa: E402
 from tools.recording import record_day, redraw_day  # noqa: E402
 
 
@@ -55,8 +50,6 @@ def _attempt(course: Course, day: Day, budget: str) -> Outcome:
     print(f"{day.folder}, {budget} budget:", flush=True)
     try:
         new, missed = record_day(course, day, budget)
-    except Stopped:
-        raise
     except Exception as reason:
         expected = (NotRecorded, CourseError, results.ResultsError, stamp.StampError)
         kind = ""
@@ -99,7 +92,7 @@ def work_through(course: Course, days: Iterable[Day], budgets: list[str]) -> int
             continue
         try:
             table[place] = _attempt(course, day, budget)
-        except (Stopped, KeyboardInterrupt):
+        except KeyboardInterrupt:
             table[place] = Outcome(day.folder, budget, words="stopped")
             status = 130
             break
@@ -143,7 +136,7 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
         return int(any(one.failed for one in attempts))
     except (NotRecorded, CourseError) as reason:
         print(f"Not recorded, nothing was changed. {reason}", file=sys.stderr)
-        return 130 if isinstance(reason, Stopped) else 1
+        return 1
     except KeyboardInterrupt:
         print("Not recorded, nothing was changed. Interrupted.", file=sys.stderr)
         return 130

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import contextlib
 import json
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -17,15 +15,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbclient.util import ensure_async
 from nbformat import NotebookNode
 
 from common import results
 from tools import notebooks
+from tools.client import Client, kernel_of_this_python
 from tools.course import Course, Day
 
 NOT_COPIED = (
@@ -46,10 +42,6 @@ class NotRecorded(Exception):
     """The run cannot be recorded; says why in a sentence. Nothing was changed."""
 
 
-class Stopped(NotRecorded):
-    """Somebody ended the run with Ctrl-C or kill."""
-
-
 class Run(NamedTuple):
     """What a notebook handed over, and what the whole of it took."""
 
@@ -67,6 +59,7 @@ def run(
 
     Raises:
         NotRecorded: a cell failed, the data are a stand-in, or nothing was recorded.
+        KeyboardInterrupt: somebody ended the run with Ctrl-C or kill.
     """
     mirror = os.environ.get("COURSE_DATA", "")
     mirror = (course.root / Path(mirror).expanduser()).resolve() if mirror else None
@@ -93,16 +86,11 @@ def run(
     begun = time.monotonic()
     with (scratch / "kernel.log").open("w+b") as log, memory_of_children() as sampled:
         try:
-            client.execute(env=env, stderr=log, cleanup_kc=True)
-        except BaseException as end:
-            if client.told or isinstance(end, KeyboardInterrupt):
-                raise Stopped(f"{client.place}: the run was stopped.") from None
-            if isinstance(end, CellExecutionError):
-                raise NotRecorded(
-                    f"{client.place} failed: {end.ename}: {end.evalue}"
-                ) from None
-            if not isinstance(end, (DeadKernelError, asyncio.CancelledError)):
-                raise
+            client.run(env=env, stderr=log)
+        except CellExecutionError as end:
+            why = f"{client.place} failed: {end.ename}: {end.evalue}"
+            raise NotRecorded(why) from None
+        except DeadKernelError:
             log.seek(0)
             last = log.read().decode(errors="replace").strip().splitlines()[-1:]
             died = " ".join([f"{client.place}: the kernel died.", *last])
@@ -128,12 +116,11 @@ def _environment() -> dict[str, str]:
     return env | {"PATH": os.pathsep.join([beside, env.get("PATH", os.defpath)])}
 
 
-class _Client(NotebookClient):
+class _Client(Client):
     """Runs a notebook cell by cell, prints a line each, and stops at a stand-in."""
 
     place = "The start of the kernel"
     peak_memory = 0
-    told = False
     measures = True
 
     async def async_execute_cell(
@@ -141,45 +128,26 @@ class _Client(NotebookClient):
     ) -> NotebookNode:
         if cell.cell_type != "code":
             return cell
-        self._end_when_told()
-        self.place = f"Cell {cell_index + 1} ({notebooks.title(cell)})"
-        begun = time.monotonic()
+        number, title, begun = cell_index + 1, notebooks.title(cell), time.monotonic()
+        self.place = f"Cell {number} ({title})"
         await super().async_execute_cell(cell, cell_index, **options)
-        total = len(self.nb.cells)
-        print(
-            f"  [{cell_index + 1:>3}/{total}] {time.monotonic() - begun:6.1f} s  "
-            f"{notebooks.title(cell)}",
-            flush=True,
-        )
+        took = f"{time.monotonic() - begun:6.1f} s"
+        print(f"  [{number:>3}/{len(self.nb.cells)}] {took}  {title}", flush=True)
         if not self.measures:
             return cell
-        if reason := await self._ask("loaded_stand_in(globals())", ""):
+        if reason := await self._ask("loaded_stand_in(globals())"):
             raise NotRecorded(reason)
-        self.peak_memory = await self._ask("peak_memory()", 0)
+        self.peak_memory = await self._ask("peak_memory()") or 0
         return cell
 
-    def _end_when_told(self) -> None:
-        """Let Ctrl-C and kill cancel the run: nbclient's handler stops it twice."""
-        cell = asyncio.current_task()
-
-        def end() -> None:
-            self.told = True
-            cell.cancel()
-
-        for told in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows
-                asyncio.get_running_loop().add_signal_handler(told, end)
-
-    async def _ask(self, call: str, otherwise: Any) -> Any:
+    async def _ask(self, call: str) -> Any:
         """Ask the kernel's common.results, without leaving a trace."""
         ask = f"__import__('sys').modules['common.results'].{call}"
         message = self.kc.execute("", silent=True, user_expressions={"it": ask})
         reply = await self.async_wait_for_reply(await ensure_async(message))
         answer = reply["content"].get("user_expressions", {}).get("it", {})
         # Before the import cell there is no common.results to ask.
-        return ast.literal_eval(answer.get("data", {}).get("text/plain", "None")) or (
-            otherwise
-        )
+        return ast.literal_eval(answer.get("data", {}).get("text/plain", "None"))
 
 
 @contextlib.contextmanager
@@ -206,12 +174,6 @@ def memory_of_children(every: float = 1.0) -> Iterator[list[int]]:
     finally:
         over.set()
         watch.join()
-
-
-def kernel_of_this_python() -> AsyncKernelManager:
-    """Return a manager of kernels that run this very Python, whatever is installed."""
-    specs = KernelSpecManager(kernel_dirs=[])
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
 
 
 def _copy_course(root: Path, copy: Path, mirror: Path | None) -> None:

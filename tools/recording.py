@@ -53,10 +53,8 @@ def _record_in(scratch: Path, course: Course, day: Day, budget: str) -> dict[str
     if _sources(ran) != _sources(now) or (
         results.code_hashes(path, course.root) != hashes
     ):
-        raise NotRecorded(
-            f"The code of {day.folder} changed while it ran; the executed copy is "
-            f"{_keep_aside(course, day, budget, ran)}."
-        )
+        kept = _keep_aside(course, day, budget, ran)
+        raise NotRecorded(f"The code of {day.folder} changed while it ran. {kept}")
     after = results.add(
         before, handover, seconds=seconds, hashes=hashes, memory_bytes=memory
     )
@@ -72,9 +70,8 @@ def _record_in(scratch: Path, course: Course, day: Day, budget: str) -> dict[str
     try:
         texts, _ = stamp.stamped(course, recorded, {path: now})
     except stamp.StampError as problem:  # in a text that was edited meanwhile
-        raise NotRecorded(
-            f"{problem} The executed copy is {_keep_aside(course, day, budget, ran)}."
-        ) from None
+        kept = _keep_aside(course, day, budget, ran)
+        raise NotRecorded(f"{problem} {kept}") from None
     texts[path] = notebooks.dump(now)
     texts[folder / "results.json"] = results.dump(after)
     if (size := len(texts[path].encode())) > notebooks.MAX_BYTES:
@@ -127,12 +124,8 @@ def refuse_bad_outputs(notebook: NotebookNode) -> None:
 # --- The files -----------------------------------------------------------------------
 
 
-def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
 def _sources(notebook: NotebookNode) -> list[str]:
-    return [cell.source for cell in _code_cells(notebook)]
+    return [cell.source for cell in notebooks.code_cells(notebook)]
 
 
 def _take_outputs(
@@ -141,7 +134,7 @@ def _take_outputs(
     only: Callable[[NotebookNode], bool] = lambda cell: True,
 ) -> None:
     """Put a run's outputs under the text as it is now."""
-    for source, target in zip(_code_cells(ran), _code_cells(now), strict=True):
+    for source, target in zip(*map(notebooks.code_cells, (ran, now)), strict=True):
         if only(target):
             target.outputs = source.outputs
     notebooks.number_outputs(now)
@@ -165,7 +158,7 @@ def _keep_aside(course: Course, day: Day, budget: str, ran: NotebookNode) -> str
     moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     kept = runs / f"{day.folder}-{budget}-{moment}.ipynb"
     kept.write_text(notebooks.dump(ran), encoding="utf-8")
-    return kept.relative_to(course.root).as_posix()
+    return f"The executed copy is {kept.relative_to(course.root).as_posix()}."
 
 
 def _write_all(files: dict[Path, bytes | None]) -> None:
@@ -173,7 +166,9 @@ def _write_all(files: dict[Path, bytes | None]) -> None:
     staged: list[tuple[Path, Path]] = []
     try:
         for path, content in files.items():
-            if content is not None and not _holds(path, content):
+            if content is not None and not (
+                path.is_file() and path.read_bytes() == content
+            ):
                 path.parent.mkdir(exist_ok=True)
                 aside = path.with_name(f".{path.name}.new")
                 staged.append((aside, path))
@@ -191,10 +186,6 @@ def _write_all(files: dict[Path, bytes | None]) -> None:
             path.unlink(missing_ok=True)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == content
 
 
 # --- The words -----------------------------------------------------------------------
