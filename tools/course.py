@@ -71,31 +71,34 @@ class Course:
         return self.notebook(day).is_file()
 
     def day(self, name: str) -> Day:
-        """Return a day by its folder or number: "day01_mnist", "1" or "01".
+        """Return a day by its number or folder: "1", "01", "Day 1" or "day01_mnist".
 
         Raises:
             CourseError: there is no such day.
         """
+        name = name.strip().strip("/").lower()
+        number = re.fullmatch(r"(?:day)?[ _]?(\d+)", name)
         for day in self.days:
-            if name == day.folder or (name.isdigit() and int(name) == day.number):
+            if name == day.folder or (number and int(number[1]) == day.number):
                 return day
-        raise CourseError(f"There is no day {name!r}: choose 1 to {len(self.days)}.")
-
-    def colab_url(self, day: Day) -> str | None:
-        """Return where Colab opens a day, or None for a repository off GitHub."""
-        found = re.match(
-            r"https://github\.com/([^/]+/[^/]+?)(?:\.git)?/?$", self.repository
+        raise CourseError(
+            f"There is no day {name!r}: choose 1 to {len(self.days)}."
+            if name
+            else "Say which day, as in DAY=1."
         )
-        if not found:
-            return None
-        path = f"{found[1]}/blob/{self.release}/{day.folder}/{day.folder}.ipynb"
-        return f"{COLAB}/github/{path}"
+
+    def of_part(self, part: Part) -> list[Day]:
+        """Return the days of a part."""
+        return [day for day in self.days if day.part == part.number]
 
     def badge(self, day: Day) -> str:
-        """Return the Open-in-Colab badge of a day in Markdown, or ""."""
-        url = self.colab_url(day)
+        """Return the Open-in-Colab badge of a day; "" for a repository off GitHub."""
+        address = r"https://github\.com/([^/]+/[^/]+?)(?:\.git)?/?"
+        if not (found := re.fullmatch(address, self.repository)):
+            return ""
+        path = f"{found[1]}/blob/{self.release}/{day.folder}/{day.folder}.ipynb"
         image = f"{COLAB}/assets/colab-badge.svg"
-        return f"[![Open in Colab]({image})]({url})" if url else ""
+        return f"[![Open in Colab]({image})]({COLAB}/github/{path})"
 
 
 def load_course(root: Path) -> Course:
@@ -110,12 +113,26 @@ def load_course(root: Path) -> Course:
         return _course(Path(root), settings)
     except FileNotFoundError:
         raise CourseError(f"There is no course.toml in {root}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise CourseError(f"course.toml is not TOML: {error}.") from None
     except KeyError as error:
         raise CourseError(f"course.toml lacks {error}.") from None
     except (TypeError, ValueError) as error:
         raise CourseError(f"course.toml: {error}") from None
+
+
+def find_day(asked: str, root: Path) -> Path:
+    """Return the notebook of the day that somebody asks for, see `Course.day`.
+
+    Raises:
+        CourseError: there is no such day, or its notebook is not here.
+    """
+    course = load_course(root)
+    day = course.day(asked)
+    if not course.has(day):
+        raise CourseError(
+            f"Day {day.number}, {day.title}, is not in this copy of the course: `make "
+            "update` fetches a newer one, and `git status` tells what was deleted."
+        )
+    return course.notebook(day)
 
 
 def _course(root: Path, settings: dict[str, Any]) -> Course:
