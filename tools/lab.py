@@ -18,7 +18,6 @@ import os
 import platform
 import runpy
 import signal
-import socket
 import sys
 import webbrowser
 from pathlib import Path
@@ -31,11 +30,9 @@ runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
 from common import course_home  # noqa: E402
 from common.homes import can_be_written  # noqa: E402
 from tools import console, places  # noqa: E402
-from tools.run_day import DayError, find_day  # noqa: E402
+from tools.course import CourseError, find_day  # noqa: E402
 
 STATE = ROOT / ".lab"
-FIRST_PORT = 8888
-PORTS_TRIED = 50
 
 OVERRIDES = {
     # A click on a README shows the page, not its source
@@ -57,7 +54,6 @@ def main(words: list[str] | None = None) -> int:
     options = arguments(words)
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this .venv's own kernel
     notebook = notebook_of(options.day)
-    port = free_port(options.port, options.ip)
     try:
         said = places.for_jupyter()
         state = state_folder(said)
@@ -66,7 +62,7 @@ def main(words: list[str] | None = None) -> int:
         refuse(f"JupyterLab finds no place for its own files: {error}.")
     print(*said, sep="\n", end="\n" * bool(said), flush=True)
     set_defaults()
-    serve(options, port, address, state)
+    serve(options, address, state)
     return 0
 
 
@@ -84,13 +80,14 @@ def state_folder(said: list[str]) -> Path:
 def arguments(words: list[str] | None) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description="Open JupyterLab on the course.")
-    parser.add_argument("--port", default=str(FIRST_PORT))
+    parser.add_argument("--port", default="8888")
     parser.add_argument("--ip", default="localhost", help="0.0.0.0 in a container")
     parser.add_argument("--day", help="open this day instead of Day 1")
     parser.add_argument("--no-browser", action="store_true")
     options = parser.parse_args(words)
-    if not options.port.isdecimal() or not 0 < int(options.port) < 65536:
-        refuse(f"PORT is {options.port!r}: give a number from 1024 to 65535.")
+    # Where a port is taken, Jupyter tries others up to a hundred beyond
+    if not options.port.isdecimal() or not 0 < int(options.port) < 65400:
+        refuse(f"PORT is {options.port!r}: give a number from 1024 to 65399.")
     options.port = int(options.port)
     return options
 
@@ -108,65 +105,10 @@ def notebook_of(day: str | None) -> str | None:
     """
     try:
         return find_day(day or "1", ROOT).relative_to(ROOT).as_posix()
-    except DayError as error:
+    except CourseError as error:
         if day is not None:
             refuse(str(error))
         return None
-
-
-def free_port(first: int, ip: str) -> int:
-    """Return the first port from `first` on that nobody listens on, and tell."""
-    for port in range(first, min(first + PORTS_TRIED, 65536)):
-        try:
-            if _is_free(port, ip):
-                break
-        except PermissionError:
-            refuse(
-                f"Port {port} is reserved for the system: choose PORT=8888 or above."
-            )
-        except OSError as error:
-            refuse(f"JupyterLab cannot listen on {ip}: {error.strerror or error}.")
-    else:
-        refuse(
-            f"All ports from {first} to {port} are taken: end a JupyterLab that you "
-            "no longer need, or name another port, as in `make lab PORT=9500`."
-        )
-    if port != first:
-        print(f"Port {first} is taken: using port {port}.", flush=True)
-    return port
-
-
-def _is_free(port: int, ip: str) -> bool:
-    """Say whether every address that `ip` stands for can be bound on this port."""
-    host = None if ip in ("", "*") else ip
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=_PASSIVE)
-    usable = 0
-    for family, kind, protocol, _, address in found:
-        try:
-            listener = socket.socket(family, kind, protocol)
-        except OSError:
-            continue  # no IPv6 on this machine
-        with listener:
-            if os.name != "nt":
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
-                listener.bind(address)
-            except OSError as error:
-                if error.errno in _TAKEN:
-                    return False
-                if family == socket.AF_INET6:
-                    continue
-                raise
-            usable += 1
-    if not usable:
-        raise OSError("the address is not one of this machine's")
-    return True
-
-
-_PASSIVE = socket.AI_PASSIVE
-_TAKEN = {98, 48, 10048, 10013}  # EADDRINUSE on Linux, macOS, Windows; Hyper-V's range
 
 
 def lay_out(notebook: str | None, asked: bool, state: Path | None = None) -> str:
@@ -194,26 +136,19 @@ def lay_out(notebook: str | None, asked: bool, state: Path | None = None) -> str
 
 def layout(notebook: str | None) -> dict[str, Any]:
     """Return JupyterLab's description of the tabs: README as a page, then the day."""
-    tabs: dict[str, Any] = {}
-    if (ROOT / "README.md").is_file():
-        tabs["markdownviewer-widget:README.md"] = {
-            "data": {"path": "README.md", "factory": "Markdown Preview"}
-        }
+    readme = {"path": "README.md", "factory": "Markdown Preview"}
+    tabs: dict[str, Any] = {"markdownviewer-widget:README.md": {"data": readme}}
     if notebook:
         tabs[f"notebook:{notebook}"] = {
             "data": {"path": notebook, "factory": "Notebook"}
         }
     area = {"type": "tab-area", "currentIndex": 0, "widgets": list(tabs)}
-    main = {"dock": area, "current": next(iter(tabs), None)} if tabs else {"dock": None}
+    main = {"dock": area, "current": next(iter(tabs))}
     sides = {
         "left": {
             "collapsed": False,
             "current": "filebrowser",
-            "widgets": [
-                "filebrowser",
-                "running-sessions",
-                "@jupyterlab/toc:plugin",
-            ],
+            "widgets": ["filebrowser", "running-sessions", "@jupyterlab/toc:plugin"],
         },
         "right": {"collapsed": True, "widgets": []},
         "relativeSizes": [0.18, 0.82, 0],
@@ -234,12 +169,10 @@ def set_defaults() -> None:
     if sys.prefix == sys.base_prefix:
         return
     place = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings"
-    text = json.dumps(OVERRIDES, indent=2) + "\n"
-    file = place / "overrides.json"
     with contextlib.suppress(OSError):  # an environment of somebody else's
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
-            place.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+        place.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(OVERRIDES, indent=2) + "\n"
+        (place / "overrides.json").write_text(text, encoding="utf-8")
 
 
 def has_screen() -> bool:
@@ -268,17 +201,14 @@ def redirect_file_is_readable() -> bool:
     return not snap and "microsoft" not in platform.release().lower()
 
 
-def serve(options: argparse.Namespace, port: int, page: str, state: Path) -> None:
+def serve(options: argparse.Namespace, page: str, state: Path) -> None:
     """Run the server in this process until it is told to end."""
-    try:
-        from jupyterlab.labapp import LabApp
-    except ImportError as error:
-        refuse(f"JupyterLab is not whole ({error}): `make clean`, then `make lab`.")
+    from jupyterlab.labapp import LabApp
+
     browser = not options.no_browser and has_screen()
     settings = [
         f"--ServerApp.ip={options.ip}",
-        f"--ServerApp.port={port}",
-        f"--ServerApp.port_retries={PORTS_TRIED}",
+        f"--ServerApp.port={options.port}",  # or the next one that is free
         f"--ServerApp.root_dir={ROOT}",
         f"--ServerApp.open_browser={browser}",
         f"--ServerApp.use_redirect_file={redirect_file_is_readable()}",
@@ -292,13 +222,20 @@ def serve(options: argparse.Namespace, port: int, page: str, state: Path) -> Non
         "--Application.log_level=ERROR",
     ]
     os.chdir(ROOT)
-    server = LabApp.initialize_server(argv=settings)
+    try:
+        server = LabApp.initialize_server(argv=settings)
+    except OSError as error:
+        refuse(f"JupyterLab cannot listen on {options.ip}: {error.strerror or error}.")
+    except SystemExit:  # it has told that it finds no port
+        refuse("Name another port, as in `make lab PORT=9500`.")
     # Jupyter's own notice of the address is ten lines long
     generated = server.identity_provider.token_generated
     server.identity_provider.token_generated = False
 
     def announce() -> None:
         server.identity_provider.token_generated = generated
+        if server.port != options.port:
+            print(f"Port {options.port} is taken: using port {server.port}.")
         local = options.ip in ("localhost", "127.0.0.1", "::1")
         print(f"JupyterLab: {server.public_url if local else server.local_url}")
         if not browser:
@@ -319,12 +256,8 @@ def serve(options: argparse.Namespace, port: int, page: str, state: Path) -> Non
 def remote_hint(ip: str, port: int) -> str:
     """Return how to reach a machine without a screen from one that has one."""
     if any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv")):
-        if ip == "localhost":
-            return (
-                f"In a container: publish port {port} and start with "
-                "`make lab IP=0.0.0.0`."
-            )
-        return ""
+        how = f"publish port {port} and start with `make lab IP=0.0.0.0`."
+        return f"In a container: {how}" if ip == "localhost" else ""
     if os.environ.get("SSH_CONNECTION"):
         return f"From your own machine: ssh -L {port}:localhost:{port} <this machine>."
     return ""
