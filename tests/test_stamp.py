@@ -145,7 +145,7 @@ def test_a_text_without_markers_is_left_alone(course):
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("README.md", "<!-- results:map -->", "never closed"),
+        ("README.md", "<!-- results:map -->", "no counterpart"),
         ("README.md", "a\n<!-- /nav -->", "line 2"),
         (
             "README.md",

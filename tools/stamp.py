@@ -7,8 +7,7 @@ generated from course.toml and from the recorded results, and never edited by ha
     <!-- results:map -->…<!-- /results -->              the front page's forty days
     <!-- results:table -->…<!-- /results -->            everything a day recorded
     <!-- results:expected -->…<!-- /results -->         the table at the head of a day
-    <!-- results:compared -->…<!-- /results -->         the days that course.toml names,
-                                                        side by side
+    <!-- results:compared -->…<!-- /results -->         the days that course.toml names
     <!-- result:full.test_accuracy -->…<!-- /result --> one number in a sentence
 
 A number of another day is reached as result:day01_mnist/full.test_accuracy. Notebooks
@@ -24,12 +23,14 @@ import argparse
 import re
 import runpy
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 runpy.run_path(str(ROOT / "common" / "notebook.py"))["bind"]("common", "tools")
+
+from nbformat import NotebookNode  # noqa: E402
 
 from common import results  # noqa: E402
 from tools import console, notebooks  # noqa: E402
@@ -76,15 +77,12 @@ class StampError(ValueError):
 def stamped(
     course: Course,
     recorded: Mapping[str, Recorded] | None = None,
-    opened: Mapping[Path, notebooks.NotebookNode] | None = None,
+    opened: Mapping[Path, NotebookNode] | None = None,
 ) -> tuple[dict[Path, str], list[Stale]]:
     """Return the new text of every file that is stale, and what is stale in it.
 
-    Args:
-        course: its texts are read, nothing is written.
-        recorded: what to render for a day, by its folder, instead of its files:
-            tools/record.py has a record that is not written yet.
-        opened: notebooks to stamp, in place, instead of the files at their paths.
+    tools/record.py hands in what is not written yet: what to render for a day, by its
+    folder, and notebooks to stamp, in place, instead of the files at their paths.
 
     Raises:
         StampError, ResultsError, CourseError: a marker or a file is broken.
@@ -92,25 +90,18 @@ def stamped(
     stamper = Stamper(course, dict(recorded or {}))
     texts: dict[Path, str] = {}
     stale: list[Stale] = []
-    readmes: list[tuple[Path, Day | None]] = [(course.root / "README.md", None)]
-    readmes += [(course.folder(day) / "README.md", day) for day in course.landed()]
-    for path, day in readmes:
+    for day in (None, *course.landed()):
+        path = (course.folder(day) if day else course.root) / "README.md"
         if path.is_file():
-            old = path.read_text(encoding="utf-8")
-            new = stamper.text(old, day, path)
-            if new != old:
-                texts[path] = new
-                stale += [
-                    Stale(path, f"line {line}", what)
-                    for line, what in differences(old, new)
-                ]
-    for day in course.landed():
-        path = course.notebook(day)
-        notebook = (opened or {}).get(path) or notebooks.read(path)
-        found = stamper.notebook(notebook, day, path)
-        if found:
-            texts[path] = notebooks.dump(notebook)
+            new, found = stamper.text(path.read_text(encoding="utf-8"), day, path)
+            texts |= {path: new} if found else {}
             stale += found
+        if day is not None:
+            path = course.notebook(day)
+            notebook = (opened or {}).get(path) or notebooks.read(path)
+            if found := stamper.notebook(notebook, day, path):
+                texts[path] = notebooks.dump(notebook)
+                stale += found
     return texts, stale
 
 
@@ -137,77 +128,61 @@ class Stamper:
             )
         return self._recorded[day.folder]
 
-    def notebook(
-        self, notebook: notebooks.NotebookNode, day: Day, path: Path
-    ) -> list[Stale]:
+    def notebook(self, notebook: NotebookNode, day: Day, path: Path) -> list[Stale]:
         """Stamp a notebook in place; return what was stale."""
         stale = []
         source = bootstrap(self.course)
         found = [c for c in notebook.cells if notebooks.BOOTSTRAP in notebooks.tags(c)]
         if len(found) != 1 or found[0].cell_type != "code":
-            raise StampError(
-                f"{_inside(path)} needs exactly one code cell tagged bootstrap."
-            )
+            raise StampError(f"{path.name} needs one code cell tagged bootstrap.")
         if found[0].source != source:
             found[0].source = source
             stale.append(Stale(path, "bootstrap cell", "another source"))
         if notebooks.bring_to_form(notebook):
             stale.append(Stale(path, "ids or metadata", "not in the stored form"))
-        badge = True
         for number, cell in enumerate(notebook.cells, start=1):
-            if cell.cell_type != "markdown":
-                continue
-            new = self.text(cell.source, day, path, badge=badge, place=f"cell {number}")
-            badge = badge and "<!-- nav -->" not in new
-            if new != cell.source:
-                stale += [
-                    Stale(path, f"cell {number}", what)
-                    for _, what in differences(cell.source, new)
-                ]
-                cell.source = new
+            if cell.cell_type == "markdown":
+                place = f"cell {number}"
+                cell.source, differs = self.text(cell.source, day, path, place)
+                stale += differs
         return stale
 
     def text(
-        self,
-        text: str,
-        day: Day | None,
-        path: Path,
-        badge: bool = True,
-        place: str = "",
-    ) -> str:
-        """Return a Markdown text with everything between its markers filled in."""
-        where = f"{_inside(path)}, {place}" if place else _inside(path)
-        navs = iter([badge] + [False] * text.count("<!-- nav -->"))
+        self, text: str, day: Day | None, path: Path, place: str = ""
+    ) -> tuple[str, list[Stale]]:
+        """Return a Markdown text with all its markers filled, and what was stale.
 
-        def block(found: re.Match[str]) -> str:
-            opening, name, old, closing = found.groups()
-            new = self._block(name, old, day, path, where, navs)
-            return f"{opening}\n{new}\n{closing}"
+        The front page is no day's; a text of a notebook has a place, as in "cell 1".
+        """
+        where = f"{path.parent.name}/{path.name}{place and f', {place}'}"
+        others = _GENERATED.sub(lambda found: "\n" * found[0].count("\n"), text)
+        if alone := _MARKER.search(others):
+            line = others.count("\n", 0, alone.start()) + 1
+            raise StampError(f"{where}: line {line}: {alone[0]} has no counterpart.")
+        stale = []
 
-        def inline(found: re.Match[str]) -> str:
-            opening, key, _, closing = found.groups()
-            return f"{opening}{self._value(key, day, where)}{closing}"
+        def fill(found: re.Match[str]) -> str:
+            opening, kind, key, old, closing = found.groups()
+            name = f"{kind}:{key}" if key else kind
+            if kind == "result":
+                new = self._value(key, day, where)
+            elif name == "nav" and day is not None:
+                head = place in ("", "cell 1") and opening not in text[: found.start()]
+                new = f"\n{self._nav(day, path.suffix == '.ipynb', badge=head)}\n"
+            else:
+                new = f"\n{self._table(name, old, day, where)}\n"
+            if new != old:
+                line = text.count("\n", 0, found.start()) + 1
+                stale.append(Stale(path, place or f"line {line}", opening))
+            return f"{opening}{new}{closing}"
 
-        _expect_closed(text, where)
-        text = _NAV.sub(block, text)
-        text = _BLOCK.sub(block, text)
-        return _INLINE.sub(inline, text)
+        return _GENERATED.sub(fill, text), stale
 
-    def _block(
-        self,
-        name: str,
-        old: str,
-        day: Day | None,
-        path: Path,
-        where: str,
-        navs: Iterator[bool],
-    ) -> str:
+    def _table(self, name: str, old: str, day: Day | None, where: str) -> str:
         if name == "results:map":
             return self.front_page_map()
         if day is None:
             raise StampError(f"{where}: {name} belongs into a day's texts.")
-        if name == "nav":
-            return self._nav(day, path.suffix == ".ipynb", next(navs))
         recorded = self.recorded(day)
         if name == "results:table":
             return results.render_table(recorded.results)
@@ -221,15 +196,11 @@ class Stamper:
 
     def _comparison(self, day: Day) -> str:
         """Return the table of the days that `day` is compared with, itself included."""
-        meant = [self.course.days[number - 1] for number in day.compared["days"]]
-        rows = [
-            results.Compared(
-                f"[{one.number} · {one.title}](../{one.folder}/README.md)",
-                *self.recorded(one),
-            )
-            for one in meant
-            if self.course.has(one)
-        ]
+        rows = []
+        for other in (self.course.days[number - 1] for number in day.compared["days"]):
+            if self.course.has(other):
+                name = f"[{other.number} · {other.title}](../{other.folder}/README.md)"
+                rows.append(results.Compared(name, *self.recorded(other)))
         return results.render_comparison(rows, day.compared["by"])
 
     def _value(self, key: str, day: Day | None, where: str) -> str:
@@ -246,100 +217,66 @@ class Stamper:
 
     def _nav(self, day: Day, in_notebook: bool, badge: bool) -> str:
         """Return the links to the days before and after, and to the map."""
-        days = self.course.days
-        before = days[day.number - 2] if day.number > 1 else None
-        after = days[day.number] if day.number < len(days) else None
 
-        def link(other: Day, words: str) -> str:
+        def link(number: int, before: str = "", after: str = "") -> str:
+            if not 1 <= number <= len(self.course.days):
+                return ""
+            other = self.course.days[number - 1]
+            words = f"{before}Day {number}: {other.title}{after}"
             if not self.course.has(other):
                 return f"{words} (planned)"
             name = f"{other.folder}.ipynb" if in_notebook else "README.md"
             return f"[{words}](../{other.folder}/{name})"
 
-        parts = []
-        if before is not None:
-            parts.append(link(before, f"← Day {before.number}: {before.title}"))
-        parts.append("[All days](../README.md)")
-        if in_notebook:
-            parts.append("[This day in prose](README.md)")
-        else:
-            parts.append(f"[This day's notebook]({day.folder}.ipynb)")
-        if after is not None:
-            parts.append(link(after, f"Day {after.number}: {after.title} →"))
-        if badge and (image := self.course.badge(day)):
-            parts.append(image)
-        return " · ".join(parts)
+        same = "[This day in prose](README.md)"
+        if not in_notebook:
+            same = f"[This day's notebook]({day.folder}.ipynb)"
+        parts = (
+            link(day.number - 1, before="← "),
+            "[All days](../README.md)",
+            same,
+            link(day.number + 1, after=" →"),
+            self.course.badge(day) if badge else "",
+        )
+        return " · ".join(filter(None, parts))
 
     def front_page_map(self) -> str:
         """Return the forty days as tables, one a part."""
-        lines: list[str] = []
+        tables = []
         for part in self.course.parts:
-            lines += [
+            lines = [
                 f"### Part {part.number} · {part.title} ({part.data})",
                 "",
                 "| Day | Lesson | Question | Recorded result | |",
                 "| --- | --- | --- | --- | --- |",
             ]
-            lines += [
-                self._map_row(day)
-                for day in self.course.days
-                if day.part == part.number
-            ]
-            lines.append("")
-        return "\n".join(lines[:-1])
+            lines += map(self._map_row, self.course.of_part(part))
+            tables.append("\n".join(lines))
+        return "\n\n".join(tables)
 
     def _map_row(self, day: Day) -> str:
         if not self.course.has(day):
             return f"| {day.number} | {day.title} | {day.question} | planned | |"
         lesson = f"[{day.title}]({day.folder}/README.md)"
-        notebook = f"[notebook]({day.folder}/{day.folder}.ipynb)"
         recorded = results.headline(*self.recorded(day), words=False)
-        open_in = " ".join(filter(None, [notebook, self.course.badge(day)]))
-        cells = (str(day.number), lesson, day.question, recorded, open_in)
-        return f"| {' | '.join(cells)} |"
+        notebook = f"[notebook]({day.folder}/{day.folder}.ipynb)"
+        open_in = f"{notebook} {self.course.badge(day)}".rstrip()
+        return f"| {day.number} | {lesson} | {day.question} | {recorded} | {open_in} |"
 
 
-_NAV = re.compile(r"(<!-- (nav) -->)(.*?)(<!-- /nav -->)", re.S)
-_BLOCK = re.compile(r"(<!-- (results:\w+) -->)(.*?)(<!-- /results -->)", re.S)
-_INLINE = re.compile(r"(<!-- result:(\S+) -->)(.*?)(<!-- /result -->)", re.S)
-_MARKER = re.compile(r"<!-- (/?)(nav|results|result)(?::(\S+))? -->")
-
-
-def _expect_closed(text: str, where: str) -> None:
-    """Raise StampError unless every marker is closed by its own kind, one by one."""
-    opened: str | None = None
-    for found in _MARKER.finditer(text):
-        closing, kind, _ = found.groups()
-        if bool(closing) != (opened is not None) or (closing and kind != opened):
-            line = text.count("\n", 0, found.start()) + 1
-            raise StampError(f"{where}: line {line}: {found[0]} has no counterpart.")
-        opened = None if closing else kind
-    if opened is not None:
-        raise StampError(f"{where}: <!-- {opened}… --> is never closed.")
-
-
-def differences(old: str, new: str) -> Iterator[tuple[int, str]]:
-    """Yield line number and marker of every generated text that differs."""
-    before = re.compile(f"{_NAV.pattern}|{_BLOCK.pattern}|{_INLINE.pattern}", re.S)
-    for was, becomes in zip(before.finditer(old), before.finditer(new), strict=True):
-        if was[0] != becomes[0]:
-            marker = _MARKER.search(was[0])
-            yield old.count("\n", 0, was.start()) + 1, marker[0] if marker else ""
-
-
-def _inside(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
+_MARKER = re.compile(r"<!-- /?(?:nav|results?)(?::\S+)? -->")
+_GENERATED = re.compile(
+    r"(<!-- (nav|results?)(?::(\S+))? -->)"  # a marker, its kind, its name
+    r"((?:(?!<!-- /?(?:nav|result)).)*)(<!-- /\2 -->)",  # and next, its counterpart
+    re.S,
+)
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     """Stamp the course, or with --check say what is stale. Returns the exit status."""
     console.write_anything()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="write nothing; exit 1 if anything is stale",
-    )
+    parser.add_argument("--check", action="store_true", help="name what is stale")
     check = parser.parse_args(argv).check
     try:
         texts, stale = stamped(load_course(root))
