@@ -106,7 +106,7 @@ def test_an_update_loses_no_edit(clone: Path) -> None:
     assert not (clone / "old.txt").exists()
     assert "4 files changed" in said and "New: day03_z." in said
     assert f"yours is in my-work/{kept.name}/: day01_x/day01_x.ipynb, old.txt." in said
-    assert "1 file that you edited is as you left it" in said
+    assert "As you left it: 1 file that you edited" in said
     assert "next `make lab`" in said
     assert update.update(clone) == "The course is up to date; nothing was changed."
 

@@ -62,15 +62,23 @@ class Repository:
         """
         done = self.run(*words)
         if done.returncode != 0:
-            reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
             raise UpdateError(
-                f"git {words[0]} refuses, and nothing was changed: {reason}"
+                f"git {words[0]} refuses, and nothing was changed: {reason(done)}"
             )
         return done.stdout
 
     def names(self, *words: str) -> list[str]:
         """Return the paths that git lists."""
         return [name for name in self.ask(*words).split("\0") if name]
+
+    def changed(self, *words: str) -> list[str]:
+        """Return the paths that differ between commits, or from one commit."""
+        return self.names("diff", "--name-only", "--no-renames", "-z", *words)
+
+
+def reason(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the last line of git's complaint."""
+    return (done.stderr.strip() or "no reason given").splitlines()[-1]
 
 
 def update(root: Path = ROOT) -> str:
@@ -83,41 +91,31 @@ def update(root: Path = ROOT) -> str:
     upstream = find_upstream(git)
     fetched = git.run("fetch", "--quiet", upstream.split("/", 1)[0])
     if fetched.returncode != 0:
-        reason = (fetched.stderr.strip() or "no reason given").splitlines()[-1]
         raise UpdateError(
             "The newest course could not be fetched, and nothing was changed: connect "
-            f"to the internet and call again ({reason})."
+            f"to the internet and call again ({reason(fetched)})."
         )
-    ahead, behind = (
-        int(count)
-        for count in git.ask(
-            "rev-list", "--left-right", "--count", f"HEAD...{upstream}"
-        ).split()
-    )
-    if not behind:
+    both = f"HEAD...{upstream}"
+    ahead, behind = git.ask("rev-list", "--left-right", "--count", both).split()
+    if behind == "0":
         return "The course is up to date; nothing was changed."
-    if ahead:
-        commits = "1 commit" if ahead == 1 else f"{ahead} commits"
+    if ahead != "0":
         raise UpdateError(
-            f"You have {commits} of your own, so the update is yours to merge and "
-            f"nothing was changed: `git pull --rebase` puts them on top of the newest "
-            "course."
+            f"You have {count(int(ahead), 'commit')} of your own, so the update is "
+            "yours to merge and nothing was changed: `git pull --rebase` puts them on "
+            "top of the newest course."
         )
-    old = git.ask("rev-parse", "HEAD").strip()
-    incoming = set(
-        git.names("diff", "--name-only", "--no-renames", "-z", old, upstream)
-    )
-    edited = git.names("diff", "--name-only", "--no-renames", "-z", "HEAD")
-    in_the_way = collisions(git, upstream)
-    if in_the_way:
+    if in_the_way := collisions(git, upstream):
+        more = f" (and {len(in_the_way) - 1} more)" if len(in_the_way) > 1 else ""
         raise UpdateError(
             f"The newest course brings {in_the_way[0]}, where you have a file of your "
-            f"own{and_more(in_the_way)}: move yours elsewhere and call again; nothing "
-            "was changed."
+            f"own{more}: move yours elsewhere and call again; nothing was changed."
         )
+    old = git.ask("rev-parse", "HEAD").strip()
+    edited, incoming = git.changed("HEAD"), set(git.changed("HEAD", upstream))
     kept = keep(root, edited)
     replaced = [name for name in edited if name in incoming]
-    exchange(git, old, upstream, incoming, replaced, kept)
+    exchange(git, old, upstream, replaced, kept)
     return summary(git, old, edited, replaced, kept)
 
 
@@ -127,18 +125,12 @@ def find_upstream(git: Repository) -> str:
     Raises:
         UpdateError: this folder is in a state that an update would make worse.
     """
-    inside = git.run("rev-parse", "--show-toplevel")
-    top = Path(inside.stdout.strip()) if inside.returncode == 0 else None
-    if top is None or top.resolve() != git.root.resolve():
-        reason = inside.stderr.strip().splitlines()[:1]
-        if reason and "dubious ownership" in reason[0]:
-            raise UpdateError(
-                "The course's folder belongs to another user, so git does not touch "
-                "it: clone the course as yourself, or do what `git status` advises."
-            )
+    top = git.run("rev-parse", "--show-toplevel")
+    if top.returncode or Path(top.stdout.strip()).resolve() != git.root.resolve():
+        why = reason(top) if top.returncode else "it lies within another one"
         raise UpdateError(
-            "This copy of the course is not a git clone (a downloaded archive?), so it "
-            "cannot be updated in place: clone it beside this one and move your files."
+            "This copy of the course is not a git clone of your own, so it cannot be "
+            f"updated in place ({why}): clone it beside this one and move your files."
         )
     under_way = "MERGE_HEAD rebase-merge rebase-apply CHERRY_PICK_HEAD REVERT_HEAD"
     for state in under_way.split():
@@ -147,24 +139,15 @@ def find_upstream(git: Repository) -> str:
                 "A merge or rebase is under way, and nothing was changed: finish it or "
                 "give it up (`git status` says how), then call again."
             )
-    branch = git.run("symbolic-ref", "--quiet", "--short", "HEAD").stdout.strip()
-    if not branch:
-        raise UpdateError(
-            "You are on a single version and on no branch, and nothing was changed: "
-            "`git switch main` goes back, then call again."
-        )
     found = git.run("rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
-    if found.returncode != 0:
-        raise UpdateError(
-            f"The branch {branch} follows no other, and nothing was changed: "
-            f"`git branch --set-upstream-to origin/main` names the course's, or "
-            "`git switch main` goes back to it."
-        )
     upstream = found.stdout.strip()
-    if "/" not in upstream:
+    if (
+        found.returncode or "/" not in upstream
+    ):  # a single version, a branch of one's own
         raise UpdateError(
-            f"The branch {branch} follows {upstream} of this same folder, and nothing "
-            "was changed: `git switch main` goes to the course's own branch."
+            "What you have checked out follows no other branch, and nothing was "
+            "changed: `git switch main` goes back to the course's, `git branch "
+            "--set-upstream-to origin/main` lets a branch of yours follow it."
         )
     return upstream
 
@@ -174,15 +157,11 @@ def collisions(git: Repository, upstream: str) -> list[str]:
 
     git itself looks away where the untracked file is ignored, and overwrites it.
     """
-    old, new = (
-        set(git.names("ls-tree", "-r", "--name-only", "-z", commit))
-        for commit in ("HEAD", upstream)
-    )
     own = {name.rstrip("/") for name in git.names("ls-files", "--others", "-z")}
     above = {str(parent) for name in own for parent in PurePosixPath(name).parents}
     return [
         name
-        for name in sorted(new - old)
+        for name in git.changed("--diff-filter=A", "HEAD", upstream)
         if name in own | above
         or not own.isdisjoint(map(str, PurePosixPath(name).parents))
     ]
@@ -197,16 +176,14 @@ def keep(root: Path, edited: list[str]) -> Path | None:
     there = [name for name in edited if os.path.lexists(root / name)]
     if not there:
         return None
-    stem = time.strftime("%Y-%m-%d_%H-%M-%S")
-    places = (
-        root / "my-work" / f"{stem}{'' if i == 1 else f'-{i}'}" for i in range(1, 99)
-    )
-    folder = next(place for place in places if not place.exists())
+    folder = root / "my-work" / time.strftime("%Y-%m-%d_%H-%M-%S")
     try:
+        folder.mkdir(parents=True)
         for name in there:
             copy(root / name, folder / name)
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not isinstance(error, FileExistsError):  # of an update in this very second
+            shutil.rmtree(folder, ignore_errors=True)
         raise UpdateError(
             f"Your edits could not be copied to my-work/, and nothing was changed: "
             f"{error.strerror or error}."
@@ -225,101 +202,70 @@ def copy(source: Path, target: Path) -> None:
 
 
 def exchange(
-    git: Repository,
-    old: str,
-    upstream: str,
-    incoming: set[str],
-    replaced: list[str],
-    kept: Path | None,
+    git: Repository, old: str, upstream: str, replaced: list[str], kept: Path | None
 ) -> None:
     """Take the learner's version of the colliding files away and bring the new one in.
 
     Raises:
         UpdateError: it failed; every file and the index are as they were.
     """
-    root = git.root
-    index = root / git.ask("rev-parse", "--git-path", "index").strip()
+    index = git.root / git.ask("rev-parse", "--git-path", "index").strip()
     index_before = index.read_bytes()
     try:
         if replaced:
             git.ask("checkout", "--quiet", "HEAD", "--", *replaced)
         git.ask("merge", "--ff-only", "--quiet", upstream)
     except BaseException as error:
-        put_back(git, old, incoming, replaced, kept, index, index_before)
-        if isinstance(error, KeyboardInterrupt):
-            raise UpdateError("Stopped; everything is as it was.") from error
+        put_back(git, old, upstream, replaced, kept)
+        index.write_bytes(index_before)
         if isinstance(error, UpdateError | OSError):
-            reason = str(error).split(": ", 1)[-1].rstrip(".")
+            why = str(error).split(": ", 1)[-1].rstrip(".")
             raise UpdateError(
-                f"The update failed, and everything is as it was: {reason}."
+                f"The update failed, and everything is as it was: {why}."
             ) from error
         raise
 
 
 def put_back(
-    git: Repository,
-    old: str,
-    incoming: set[str],
-    replaced: list[str],
-    kept: Path | None,
-    index: Path,
-    index_before: bytes,
+    git: Repository, old: str, upstream: str, replaced: list[str], kept: Path | None
 ) -> None:
-    """Undo half an update: HEAD, the files that it touched, the edits, the index."""
+    """Undo half an update: HEAD, the files that it touched, the edits."""
     git.run("update-ref", "HEAD", old)
-    in_old = set(git.names("ls-tree", "-r", "--name-only", "-z", old))
-    for name in sorted(incoming - in_old):  # nothing was there before
-        path = git.root / name
+    new = git.changed("--diff-filter=A", old, upstream)
+    for path in (git.root / name for name in new):  # nothing was there before
         if path.is_symlink() or path.is_file():
             path.unlink()
-    back = sorted(incoming & in_old)
-    for start in range(0, len(back), 100):
-        git.run("checkout", old, "--", *back[start : start + 100])
+    for name in git.changed("--diff-filter=a", old, upstream):
+        git.run("checkout", old, "--", name)
     for name in replaced:
         if kept is not None and os.path.lexists(kept / name):
             copy(kept / name, git.root / name)
         else:  # the learner had deleted it
             (git.root / name).unlink(missing_ok=True)
-    index.write_bytes(index_before)
 
 
-def and_more(names: list[str]) -> str:
-    """Return how many there are besides the first."""
-    return f" (and {len(names) - 1} more like it)" if len(names) > 1 else ""
+def count(number: int, what: str) -> str:
+    """Return "1 file" or "2 files"."""
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 def summary(
     git: Repository, old: str, edited: list[str], replaced: list[str], kept: Path | None
 ) -> str:
     """Return what happened, in a few lines."""
-    changed = git.names("diff", "--name-only", "-z", old, "HEAD")
-    added = git.names("diff", "--name-only", "--diff-filter=A", "-z", old, "HEAD")
-    days = sorted(
-        {
-            match[1]
-            for name in added
-            if (match := re.fullmatch(r"((?:electives/)?\w+)/\w+\.ipynb", name))
-        }
-    )
+    changed = git.changed(old, "HEAD")
+    new = "\n".join(git.changed("--diff-filter=A", old, "HEAD"))
     short = git.ask("rev-parse", "--short", "HEAD").strip()
-    files = "1 file" if len(changed) == 1 else f"{len(changed)} files"
-    lines = [f"The course is now at {short}: {files} changed."]
-    if days:
+    lines = [f"The course is now at {short}: {count(len(changed), 'file')} changed."]
+    if days := re.findall(r"(?m)^(\w+)/\1\.ipynb$", new):
         lines.append(f"New: {', '.join(days)}.")
-    if kept is not None:
-        place = kept.relative_to(git.root).as_posix()
-        untouched = len(edited) - len(replaced)
-        if replaced:
-            lines.append(
-                f"Replaced by the new version, yours is in {place}/: "
-                f"{', '.join(replaced)}."
-            )
-        if untouched:
-            what = "file that you edited is" if untouched == 1 else "edited files are"
-            lines.append(
-                f"{untouched} {what} as you left {'it' if untouched == 1 else 'them'}; "
-                f"a copy is in {place}/."
-            )
+    place = f"my-work/{kept.name}/" if kept else ""
+    if kept and replaced:
+        names = ", ".join(replaced)
+        lines.append(f"Replaced by the new version, yours is in {place}: {names}.")
+    if kept and (untouched := len(edited) - len(replaced)):
+        files = count(untouched, "file")
+        lines.append(f"As you left it: {files} that you edited; a copy is in {place}.")
     if any(re.fullmatch(r"(requirements.*|constraints)\.txt", n) for n in changed):
         lines.append("The next `make lab` brings .venv up to the new versions.")
     return "\n".join(lines)
@@ -328,8 +274,7 @@ def summary(
 def main(words: list[str] | None = None) -> int:
     """Return the exit status."""
     runpy.run_path(str(Path(__file__).with_name("console.py")))["write_anything"]()
-    parser = argparse.ArgumentParser(description="Fetch the newest course.")
-    parser.parse_args(words)
+    argparse.ArgumentParser(description="Fetch the newest course.").parse_args(words)
     try:
         print(update())
     except UpdateError as error:
