@@ -11,10 +11,10 @@ With it, four things select a day, in this order:
 3. a module of common/ or a package that it uses changed in that time;
 4. the rotation: every commit has another part of the days, so that all come round.
 
-A variant takes no more than bring it to `MOST` days, and of 1, 3 and 4 begins
-elsewhere at every commit; it takes more only if some changed day would otherwise run
-in fewer than `LEAST` variants. What changed is compared with the newest commit that is
-a day older than this one, or with the oldest that a young or shallow clone has.
+A variant takes `MOST` days at most, and of 1, 3 and 4 begins elsewhere at every commit,
+each variant at another place: forty changed days run in one variant at least. What
+changed is compared with the newest commit that is a day older than this one, or with
+the oldest that a young or shallow clone has.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ from tools.course import load_course  # noqa: E402
 
 VARIANTS = ("real data", "twice", "colab", "jax", "torch")
 MOST = 10
-"""How many days a variant runs, unless far more of them changed."""
-LEAST = 1
-"""In how many variants a changed day runs, however many changed."""
+"""How many days a variant runs: five variants have room for all forty."""
 TURNS = 11
 """After so many commits the rotation has been through all days."""
 
@@ -71,12 +69,9 @@ def choose(
 ) -> dict[Path, str]:
     """Return the chosen days' folders, in the order of `days`, each with the reason.
 
-    Args:
-        days: the folders of all days that exist, all in the course's root.
-        families: numbers of days that are alike, by the name of what they are.
-        changes: what changed in the last day of commits.
-        turn: a number that grows from commit to commit.
-        variant: one of `VARIANTS`; each is at another place of the rotation.
+    All days that exist may be chosen: those of the families by their numbers, the
+    others by what changed in the last day of commits and by the turn, a number that
+    grows from commit to commit. Each variant is at another place of the rotation.
     """
     place = turn % TURNS
     step = VARIANTS.index(variant)
@@ -85,8 +80,7 @@ def choose(
         if own := [one.path for one in changes if _is_own_input(one, day)]:
             changed[day] = f"{own[0]} changed"
     some = _turned(list(changed), turn + step * len(changed) // len(VARIANTS))
-    share = max(MOST, -(-LEAST * len(changed) // len(VARIANTS)))
-    why = {day: changed[day] for day in some[:share]}
+    why = {day: changed[day] for day in some[:MOST]}
     numbered = {int(day.name[3:5]): day for day in days}
     first: dict[Path, str] = {}
     for family, members in families.items():
@@ -98,11 +92,8 @@ def choose(
     rest = [day for day in days if day not in first]
     rest = _turned(rest, len(rest) * place // TURNS + step)
     for day in rest:
-        if (
-            day not in why
-            and len(why) < MOST
-            and (used := _used(day, changes, variant))
-        ):
+        wanted = len(why) < MOST and day not in why
+        if wanted and (used := _used(day, changes, variant)):
             why[day] = f"{used} changed, which it uses"
     for day in rest[: -(-len(rest) // TURNS)]:
         if len(why) < MOST:
@@ -142,12 +133,8 @@ def _used(day: Path, changes: list[Change], variant: str) -> str:
             return path
         if PINS.fullmatch(path) and ("colab" not in path or variant == "colab"):
             needed = _closure(frozenset(imports | EVERYWHERE | {variant}))
-            if (
-                found := {
-                    line.partition("==")[0] for line in _pins(before) ^ _pins(after)
-                }
-                & needed
-            ):
+            pins = _pins(before) ^ _pins(after)
+            if found := needed & {line.partition("==")[0] for line in pins}:
                 return min(found)
     return ""
 
@@ -164,9 +151,8 @@ def _uses(day: Path) -> tuple[frozenset[str], frozenset[str]]:
     sources = _code(notebook_path(day).read_text(encoding="utf-8"))
     sources = [re.sub(r"^(\s*)[%!].*", r"\1pass", one, flags=re.M) for one in sources]
     sources += [file.read_text(encoding="utf-8") for file in day.rglob("*.py")]
-    waiting = [
-        ("", one) for one in [*sources, "import common.notebook"]
-    ]  # the bootstrap
+    sources.append("import common.notebook")  # the bootstrap cell
+    waiting = [("", one) for one in sources]
     while waiting:
         modules, packages = _imports(*waiting.pop(), root)
         imports |= packages
@@ -175,9 +161,8 @@ def _uses(day: Path) -> tuple[frozenset[str], frozenset[str]]:
             if file not in files and file.is_file():
                 files.add(file)
                 waiting.append((module, file.read_text(encoding="utf-8")))
-    return frozenset(file.relative_to(root).as_posix() for file in files), frozenset(
-        imports
-    )
+    names = (file.relative_to(root).as_posix() for file in files)
+    return frozenset(names), frozenset(imports)
 
 
 @functools.cache
