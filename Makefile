@@ -24,7 +24,6 @@ endif
 unexport PYTHONPATH PYTHONHOME
 export PYTHON
 
-NOTEBOOKS = $(wildcard day*/day*.ipynb electives/*/*.ipynb)
 NBVAL     = -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env
 SET_UP    = python=`sh tools/find_python.sh` && "$$python" tools/setup_env.py
 PYTEST    = $(VENV_PYTHON) -P -m pytest

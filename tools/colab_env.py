@@ -1,6 +1,6 @@
 """Build an environment with Google Colab's package versions, for `make test-colab`.
 
-    python tools/colab_env.py [FOLDER]        # FOLDER is .venv-colab by default
+    python tools/colab_env.py
 
 It is made, noticed and repaired as `.venv` is, see tools/setup_env.py. Colab runs
 Python 3.13; where that is not installed, the Python at hand is used and the script
@@ -25,18 +25,15 @@ COLAB_PYTHON = (3, 13)
 
 def main() -> int:
     """Build or confirm the environment; return the exit status."""
-    folder = Path(*sys.argv[1:2] or [ROOT / ".venv-colab"])
     python, version = find_python()
     if version != COLAB_PYTHON:
         dotted = ".".join(map(str, COLAB_PYTHON))
         print(f"Python {dotted}, which Colab runs, is not installed: using {python}.")
     try:
-        Environment(folder, [REQUIREMENTS], python, (version,)).set_up()
+        Environment(ROOT / ".venv-colab", [REQUIREMENTS], python, (version,)).set_up()
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 1
-    # Python 3.13 writes this file by itself
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return 0
 
 

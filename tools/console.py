@@ -34,8 +34,6 @@ def write_anything() -> None:
             stream.reconfigure(errors="substitute")
 
 
-def _substitute(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
+def _substitute(error: UnicodeEncodeError) -> tuple[str, int]:
     lacking = error.object[error.start : error.end]
     return "".join(_SUBSTITUTES.get(letter, "?") for letter in lacking), error.end

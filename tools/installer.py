@@ -79,10 +79,8 @@ def reason(output: str) -> str:
     for pattern, sentence in REASONS.items():
         if re.search(pattern, output):
             return sentence
-    lines = re.findall(r"(?im)^[^\w\n]*(?:error|cause)\b.*", output) or output.split(
-        "\n"
-    )
-    last = lines[-1].strip(" .") or "no reason was given"
+    errors = re.findall(r"(?im)^[^\w\n]*(?:error|cause)\b.*", output)
+    last = (errors or output.split("\n"))[-1].strip(" .") or "no reason was given"
     return f"The packages could not be installed: {last}."
 
 

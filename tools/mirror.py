@@ -36,16 +36,9 @@ OPTIONAL = (IMDB_RAW, WIDE_8BIT)
 
 
 def fill(folder: Path) -> list[str]:
-    """Write every dataset that can be had into a mirror, with its SHA256SUMS.
+    """Write every dataset that can be had into a mirror; return the others' names.
 
-    Args:
-        folder: created if need be; nothing in it but SHA256SUMS is replaced.
-
-    Returns:
-        The names of the datasets that could not be had.
-
-    Raises:
-        OSError: the folder cannot be written.
+    The folder is created if need be, and nothing in it but SHA256SUMS is replaced.
     """
     sums = read_sums(folder)
     missing = []

@@ -12,8 +12,7 @@ from common.homes import can_be_written, find_home
 def for_jupyter() -> list[str]:
     """Settle where Jupyter keeps its files, for this process and those it starts.
 
-    Returns:
-        What to say first: a sentence where the home folder cannot be written.
+    Where the home folder cannot be written, the sentences that are returned say so.
     """
     from jupyter_core import paths
 

@@ -76,9 +76,8 @@ def copy_without(root: Path, work: Work, target: Path) -> None:
 
 def notebooks(root: Path) -> list[str]:
     """Return every day's notebook; a copy beside it is none."""
-    folders = [*sorted(root.glob("day[0-9]*")), *sorted(root.glob("electives/*"))]
-    found = [folder / f"{folder.name}.ipynb" for folder in folders]
-    return [path.relative_to(root).as_posix() for path in found if path.is_file()]
+    found = sorted(root.glob("day*/day*.ipynb"))
+    return [f"{p.parent.name}/{p.name}" for p in found if p.stem == p.parent.name]
 
 
 def run(root: Path, options: list[str]) -> int:
