@@ -48,7 +48,6 @@ class Course:
     name: str
     repository: str
     release: str
-    colab_packages: tuple[str, ...]
     parts: tuple[Part, ...]
     days: tuple[Day, ...]
     families: dict[str, list[int]] = field(default_factory=dict, hash=False)
@@ -136,7 +135,7 @@ def find_day(asked: str, root: Path) -> Path:
 
 
 def _course(root: Path, settings: dict[str, Any]) -> Course:
-    about = settings["course"]
+    about = {key: settings["course"][key] for key in ("name", "repository", "release")}
     parts = tuple(Part(**one) for one in settings["parts"])
     days = tuple(Day(**one) for one in settings["days"])
     for place, day in enumerate(days, start=1):
@@ -148,13 +147,5 @@ def _course(root: Path, settings: dict[str, Any]) -> Course:
             known_metric(name)
         if any(not 1 <= other <= len(days) for other in day.compared.get("days", ())):
             raise ValueError(f"day {place} is compared with a day that is none.")
-    return Course(
-        root=root,
-        name=about["name"],
-        repository=about["repository"],
-        release=about["release"],
-        colab_packages=tuple(about["colab_packages"]),
-        parts=parts,
-        days=days,
-        families=settings.get("families", {}),
-    )
+    families = settings.get("families", {})
+    return Course(root=root, **about, parts=parts, days=days, families=families)
