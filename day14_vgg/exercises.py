@@ -63,7 +63,7 @@ _FILTERS = np.stack(
     [_ROWS, np.r_[9.0, np.zeros(17)], np.full(18, 0.4), -1.1 * np.ones(18),
      np.full(18, 0.05)], axis=-1,
 ).reshape(3, 3, 2, 5)  # fmt: skip
-"""Five filters whose order by amounts, squares, sums and maxima all differ."""
+"""Five filters whose order by magnitudes, squares, sums and maxima all differ."""
 
 
 def check_prune_filters(prune_filters):
@@ -75,10 +75,10 @@ def check_prune_filters(prune_filters):
             "Return two arrays: (the kernel, the following kernel).",
         )
         kernel, after = np.asarray(kernel, float), np.asarray(after, float)
-        amounts = np.abs(_FILTERS).sum(axis=(0, 1, 2))
+        sums = np.abs(_FILTERS).sum(axis=(0, 1, 2))
         others = {
-            "in their old order": np.argsort(-amounts)[:count],
-            "the smallest": np.argsort(amounts)[:count],
+            "in their old order": np.argsort(-sums)[:count],
+            "the smallest": np.argsort(sums)[:count],
             "sum of squares": np.argsort(-(_FILTERS**2).sum(axis=(0, 1, 2)))[:count],
             "without their signs": np.argsort(-_FILTERS.sum(axis=(0, 1, 2)))[:count],
             "largest single": np.argsort(-np.abs(_FILTERS).max(axis=(0, 1, 2)))[:count],
@@ -87,8 +87,8 @@ def check_prune_filters(prune_filters):
         reasons = {
             "in their old order": "The right filters, but not in their old order.",
             "the smallest": "These are the smallest filters; keep the largest.",
-            "sum of squares": "The rule is the sum of amounts, not the sum of squares.",
-            "without their signs": "Add the amounts, the weights without their signs: "
+            "sum of squares": "The rule is the sum of magnitudes, not of squares.",
+            "without their signs": "Add the weights without their signs: "
             "a filter of negative weights is not small.",
             "largest single": "The rule sums all weights of a filter; this is the "
             "largest single one.",
@@ -106,7 +106,7 @@ def check_prune_filters(prune_filters):
                 chosen = sorted(chosen) if key != "in their old order" else chosen
                 if np.allclose(kernel, _FILTERS[..., chosen]):
                     raise Wrong(reasons[key])
-            raise Wrong("These are not the filters with the largest sums of amounts.")
+            raise Wrong("These are not the filters of the largest sums of magnitudes.")
         if after.shape == following.shape:
             raise Wrong(
                 "The following convolution reads maps that no longer come: cut it too."
@@ -199,40 +199,43 @@ EXERCISES = [
     ),
     Exercise(
         id="14.r2",
-        title="Glorot's weights and ReLU",
-        name="glorot_factor",
+        title="First weights and ReLU",
+        name="weight_variance",
         check=choice(
-            "a",
-            "Glorot keeps the sum's mean square, ReLU removes half of it.",
+            "b",
+            "The sum's mean square doubles, and ReLU removes half of it.",
             {
-                "b": "That would hold without ReLU, or with He's weights.",
-                "c": "ReLU removes squares, it adds none.",
+                "a": "That keeps the sum's mean square; then ReLU removes half of it.",
+                "c": "More inputs need smaller weights, not larger ones.",
             },
         ),
-        hints=("What does ReLU do to the negative half of the sums?",),
-        solution='glorot_factor = "a"',
+        hints=(
+            "A sum of n products has n times the variance of one.",
+            "What does ReLU do to the negative half of the sums?",
+        ),
+        solution='weight_variance = "b"',
         wrong=(
-            WrongAnswer('glorot_factor = "b"', "without ReLU"),
-            WrongAnswer('glorot_factor = "c"', "removes squares"),
+            WrongAnswer('weight_variance = "a"', "ReLU removes half"),
+            WrongAnswer('weight_variance = "c"', "smaller weights"),
         ),
     ),
     Exercise(
         id="14.r3",
-        title="BatchNorm in prediction",
-        name="mean_in_use",
+        title="What BatchNorm trains",
+        name="batchnorm_trains",
         check=choice(
             "b",
-            "So the answer for one photograph does not depend on its neighbours.",
+            "A scale and a shift for each map; its averages are not trained.",
             {
-                "a": "That is training. One photograph alone has no batch.",
-                "c": "It subtracts a mean in prediction as well; from where?",
+                "a": "Each map has a scale *and* a shift.",
+                "c": "That counts the running averages too, which no gradient moves.",
             },
         ),
-        hints=("A network must be able to answer for a single photograph.",),
-        solution='mean_in_use = "b"',
+        hints=("Which numbers of BatchNorm does the gradient move?",),
+        solution='batchnorm_trains = "b"',
         wrong=(
-            WrongAnswer('mean_in_use = "a"', "no batch"),
-            WrongAnswer('mean_in_use = "c"', "from where"),
+            WrongAnswer('batchnorm_trains = "a"', "*and* a shift"),
+            WrongAnswer('batchnorm_trains = "c"', "no gradient moves"),
         ),
     ),
     Exercise(
@@ -297,21 +300,21 @@ def stack_of_threes(side):
         name="prune_filters",
         check=check_prune_filters,
         hints=(
-            "A filter's sum of amounts: np.abs(kernel).sum(axis=(0, 1, 2)).",
-            "np.sort(np.argsort(amounts)[-count:]) are the kept ones in their order.",
+            "A filter's sum of magnitudes: np.abs(kernel).sum(axis=(0, 1, 2)).",
+            "np.sort(np.argsort(sums)[-count:]) are the kept ones in their order.",
             "The last axis of `kernel` and the third axis of `following` belong to the "
             "same maps.",
         ),
         solution="""
 def prune_filters(kernel, following, count):
-    amounts = np.abs(kernel).sum(axis=(0, 1, 2))
-    keep = np.sort(np.argsort(amounts)[-count:])
+    sums = np.abs(kernel).sum(axis=(0, 1, 2))
+    keep = np.sort(np.argsort(sums)[-count:])
     return kernel[..., keep], following[:, :, keep]
 """,
         right=(
             "def prune_filters(kernel, following, count):\n"
-            "    amounts = np.abs(kernel).sum((0, 1, 2))\n"
-            "    keep = amounts >= np.sort(amounts)[-count]\n"
+            "    sums = np.abs(kernel).sum((0, 1, 2))\n"
+            "    keep = sums >= np.sort(sums)[-count]\n"
             "    kernel, following = kernel[..., keep], following[:, :, keep, :]\n"
             "    return [kernel.astype('float32'), following.astype('float32')]",
         ),
@@ -336,7 +339,7 @@ def prune_filters(kernel, following, count):
                 (
                     "np.sort(np.argsort((kernel**2).sum((0, 1, 2)))[-count:])",
                     "kernel[..., keep], following[:, :, keep]",
-                    "sum of squares",
+                    "of squares",
                 ),
                 (
                     "np.sort(np.argsort(kernel.sum((0, 1, 2)))[-count:])",
