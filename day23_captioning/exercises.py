@@ -46,7 +46,7 @@ def check_bleu_2(answer):
         otherwise="Count: 6 unigrams, of which the reference has 5; 5 bigrams, of "
         "which it has 2. Then the penalty for 6 words against 8.",
     )
-    return "Two thirds of that score are fluency, and the relation is wrong."
+    return "And the relation is wrong: BLEU counts its words like any others."
 
 
 def check_recall_at_k(recall_at_k_np):
@@ -59,6 +59,8 @@ def check_recall_at_k(recall_at_k_np):
         _recall(_ALIKE, 1): "That is recall@1, whatever k is.",
         _recall(_ALIKE, 2): "One too few: the own sentence may be the k-th.",
         10 * _recall(_ALIKE, 3): "A share is asked for, not a number of rows.",
+        _recall(_ALIKE, 3) / 3: "That is the mean over all k places of each row; a row "
+        "counts once: any(axis=1), then the mean.",
     }
     expect_number(
         got,
@@ -85,8 +87,8 @@ def check_best_by_length(best_by_length):
     if got == [0, 1, 2]:
         return "At 0 it is the plain sum, at 1 the mean per word."
     reasons = {
-        (0, 0, 0): "The length makes no difference: divide by it to the power alpha. "
-        "(Multiplying makes the long ones still worse.)",
+        (0, 0, 0): "The shortest always wins. Divide by the length to the power alpha, "
+        "and take the largest. (Multiplying makes the long ones still worse.)",
         (2, 2, 2): "alpha makes no difference: at 0 the plain sums decide.",
         (2, 2, 0): "That is the worst one. Log probabilities are negative: the best "
         "is the largest.",
@@ -141,8 +143,9 @@ def check_diagnosis(answer):
     }
     expect_causes(answer, _FAULTS, why, "faults")
     return (
-        "None raises an error. Shuffled cells hardly hurt: the features have seen "
-        "thirty pixels and the padded border, so they know their place themselves."
+        "None raises an error. Shuffled cells hardly hurt: a likely reason is that "
+        "the features have seen 35 pixels and the padded border, and so know their "
+        "place themselves."
     )
 
 
@@ -277,6 +280,10 @@ def recall_at_k_np(alike, k):
                     "(np.argsort(-alike, axis=1)[:, :k] == own).any(axis=1).sum()",
                     "not a number of rows",
                 ),
+                (
+                    "(np.argsort(-alike, axis=1)[:, :k] == own).mean()",
+                    "counts once",
+                ),
                 ("0.123", "diagonal's entry"),
             )
         ),
@@ -306,8 +313,8 @@ def best_by_length(log_probs, lengths, alpha):
                 reason,
             )
             for body, reason in (
-                ("np.argmax(log_probs)", "divide by it"),
-                ("np.argmax(log_probs * lengths**alpha)", "divide by it"),
+                ("np.argmax(log_probs)", "shortest always wins"),
+                ("np.argmax(log_probs * lengths**alpha)", "shortest always wins"),
                 ("np.argmax(log_probs / lengths)", "alpha makes no difference"),
                 ("np.argmin(log_probs / lengths**alpha)", "the worst"),
                 (
