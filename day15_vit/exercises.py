@@ -72,42 +72,46 @@ def check_tokens(tokens_and_pairs):
     return "With patches half as wide it is sixteen times as many weights."
 
 
-def check_jigsaw(jigsaw):
+def check_jigsaw(solve_jigsaw):
     rng = np.random.default_rng(15)
     for side, patch in ((12, 4), (8, 2)):
-        images = rng.random((3, side, side, 3))
+        puzzles = rng.random((3, side, side, 3))
         grid = side // patch
         order = rng.permutation(grid**2)
-        cut = images.reshape(3, grid, patch, grid, patch, 3).swapaxes(2, 3)
+        back = np.argsort(order)
+        cut = puzzles.reshape(3, grid, patch, grid, patch, 3).swapaxes(2, 3)
         cut = cut.reshape(3, grid**2, -1)
+        stripes = puzzles.reshape(3, grid**2, -1)
 
         def joined(patches, patch=patch, side=side, grid=grid):
             square = patches.reshape(len(patches), grid, grid, patch, patch, 3)
             return square.swapaxes(2, 3).reshape(len(patches), side, side, 3)
 
-        stripes = images.reshape(3, grid**2, -1)[:, order]
         expect_close(
-            jigsaw(images.copy(), order.copy(), patch),
-            joined(cut[:, order]),
-            "the rearranged photographs",
+            solve_jigsaw(puzzles.copy(), order.copy(), patch),
+            joined(cut[:, back]),
+            "the photographs",
             [
-                (images, "Nothing has moved."),
+                (puzzles, "Nothing has moved."),
                 (
-                    joined(cut[:, np.argsort(order)]),
-                    "That is the way back: the patch at order[i] goes to place i, and "
-                    "here the patch at i went to place order[i].",
+                    joined(cut[:, order]),
+                    "That shuffles once more: place i got the patch from place "
+                    "order[i]. But the patch at place i belongs at place order[i].",
+                ),
+                *(
+                    (
+                        stripes[:, one].reshape(puzzles.shape),
+                        "Those are stripes: a reshape alone does not keep the pixels "
+                        "of a patch together.",
+                    )
+                    for one in (order, back)
                 ),
                 (
-                    stripes.reshape(images.shape),
-                    "Those are stripes: a reshape alone does not keep the pixels of a "
-                    "patch together.",
+                    cut[:, back],
+                    "Those are patches in the right order. Put them together again.",
                 ),
                 (
-                    cut[:, order],
-                    "Those are patches in the new order. Put them together again.",
-                ),
-                (
-                    cut[:, order].reshape(images.shape),
+                    cut[:, back].reshape(puzzles.shape),
                     "The way back needs a swap of axes as well.",
                 ),
             ],
@@ -300,55 +304,60 @@ def tokens_and_pairs(side, patch):
     Exercise(
         id="15.2",
         title="A jigsaw of patches",
-        name="jigsaw",
+        name="solve_jigsaw",
         check=check_jigsaw,
         hints=(
-            "Cut, rearrange, put together.",
-            "patches[:, order] has at place i the patch that was at order[i].",
-            "unpatchify_np(patchify_np(images, patch)[:, order], patch)",
+            "Cut the puzzles, bring each patch to its place, put them together.",
+            "patches[:, order] reads from the places order[i]. Here you have to write "
+            "to them.",
+            "Make an array like the patches, and fill its [:, order] with them.",
         ),
         solution="""
-def jigsaw(images, order, patch):
-    return unpatchify_np(patchify_np(images, patch)[:, order], patch)
+def solve_jigsaw(puzzles, order, patch):
+    patches = patchify_np(puzzles, patch)
+    right = np.empty_like(patches)
+    right[:, order] = patches
+    return unpatchify_np(right, patch)
 """,
         wrong=(
             WrongAnswer(
-                "def jigsaw(images, order, patch):\n    return images", "moved"
+                "def solve_jigsaw(puzzles, order, patch):\n    return puzzles", "moved"
             ),
             WrongAnswer(
-                "def jigsaw(images, order, patch):\n"
-                "    return patchify_np(images, patch)[:, order]",
+                "def solve_jigsaw(puzzles, order, patch):\n"
+                "    cut = patchify_np(puzzles, patch)\n"
+                "    return unpatchify_np(cut[:, order], patch)",
+                "once more",
+            ),
+            WrongAnswer(
+                "def solve_jigsaw(puzzles, order, patch):\n"
+                "    return patchify_np(puzzles, patch)[:, np.argsort(order)]",
                 "together again",
             ),
             WrongAnswer(
-                "def jigsaw(images, order, patch):\n"
-                "    cut = patchify_np(images, patch)\n"
-                "    new = np.empty_like(cut)\n"
-                "    new[:, order] = cut\n"
-                "    return unpatchify_np(new, patch)",
-                "way back",
-            ),
-            WrongAnswer(
-                "def jigsaw(images, order, patch):\n"
-                "    cut = images.reshape(len(images), len(order), -1)[:, order]\n"
-                "    return cut.reshape(images.shape)",
+                "def solve_jigsaw(puzzles, order, patch):\n"
+                "    cut = puzzles.reshape(len(puzzles), len(order), -1)\n"
+                "    return cut[:, np.argsort(order)].reshape(puzzles.shape)",
                 "stripes",
             ),
             WrongAnswer(
-                "def jigsaw(images, order, patch):\n"
-                "    cut = patchify_np(images, patch)[:, order]\n"
-                "    return cut.reshape(images.shape)",
+                "def solve_jigsaw(puzzles, order, patch):\n"
+                "    cut = patchify_np(puzzles, patch)[:, np.argsort(order)]\n"
+                "    return cut.reshape(puzzles.shape)",
                 "swap of axes",
             ),
         ),
         right=(
-            "def jigsaw(images, order, patch):\n"
-            "    new, grid = np.empty_like(images), images.shape[1] // patch\n"
+            "def solve_jigsaw(puzzles, order, patch):\n"
+            "    cut = patchify_np(puzzles, patch)\n"
+            "    return unpatchify_np(cut[:, np.argsort(order)], patch)",
+            "def solve_jigsaw(puzzles, order, patch):\n"
+            "    new, grid = np.empty_like(puzzles), puzzles.shape[1] // patch\n"
             "    for i, j in enumerate(order):\n"
             "        (r, c), (s, t) = divmod(i, grid), divmod(j, grid)\n"
             "        r, c, s, t = (patch * k for k in (r, c, s, t))\n"
-            "        new[:, r : r + patch, c : c + patch] = images[\n"
-            "            :, s : s + patch, t : t + patch]\n"
+            "        new[:, s : s + patch, t : t + patch] = puzzles[\n"
+            "            :, r : r + patch, c : c + patch]\n"
             "    return new",
         ),
     ),
