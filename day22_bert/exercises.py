@@ -140,11 +140,13 @@ _FAULTS = {
 
 def check_diagnosis(answer):
     why = {
-        "C": "C agrees with the healthy model never, so it knows exactly what it says.",
+        "C": "C is wrong where the healthy model is right, and right where it is "
+        "wrong: so it reads the text as well as the healthy one.",
         "A": "A is no better than a coin: does it see the text at all?",
         "B": "B is healthy on long reviews. What do short ones have that full ones "
         "have not?",
-        "D": "D reads every word of the text. What does its head read, though?",
+        "D": "D is moved on long and on short reviews, although it sees every word. "
+        "What does its head read?",
     }
     expect_causes(answer, _FAULTS, why, "faults")
     return "A fault that shows in short texts only passes a test on long ones."
@@ -401,7 +403,7 @@ def rate_at(step, steps, warmup, peak):
             ),
             WrongAnswer(
                 "diagnosis = " + repr(dict(_FAULTS, C="no mask", B="labels swapped")),
-                "agrees with the healthy",
+                "reads the text as well",
             ),
             WrongAnswer("diagnosis = " + repr(dict(_FAULTS, D="no mask")), "Look at D"),
         ),
