@@ -321,6 +321,27 @@ def module_size(c_in, one, r3, three, r5, five, pooled):
     ),
     Exercise(
         id="13.3",
+        title="A module on a budget",
+        name="design",
+        check=check_design,
+        hints=(
+            "Start from GoogLeNet's own: (192, 96, 208, 16, 48, 64), 73.6 million.",
+            "The 3 × 3 and its reduction cost most: bring both down.",
+            "Maps of the 1 × 1 branch cost 480 multiplications a place, those of a "
+            "reduced 3 × 3 cost 9 · r3 and their share of the reduction.",
+        ),
+        solution="design = (224, 64, 192, 16, 48, 48)",
+        wrong=(
+            WrongAnswer("design = (192, 96, 208, 16, 48, 64)", "60 are allowed"),
+            WrongAnswer("design = (300, 64, 128, 16, 48, 48)", "3 × 3 branch gives"),
+            WrongAnswer("design = (224, 40, 192, 16, 48, 48)", "less than a third"),
+            WrongAnswer("design = (192, 64, 192, 16, 48, 48)", "the module gives"),
+            WrongAnswer("design = (224, 64, 192, 16, 48)", "six numbers"),
+        ),
+        right=("design = [256, 60, 176, 16, 48, 32]",),
+    ),
+    Exercise(
+        id="13.4",
         title="Four faulty modules",
         name="faults",
         check=check_faults,
@@ -345,26 +366,5 @@ def module_size(c_in, one, r3, three, r5, five, pooled):
                 f"faults = {FAULTS | {'A': 'padding missing'}!r}", "twice as many"
             ),
         ),
-    ),
-    Exercise(
-        id="13.4",
-        title="A module on a budget",
-        name="design",
-        check=check_design,
-        hints=(
-            "Start from GoogLeNet's own: (192, 96, 208, 16, 48, 64), 73.6 million.",
-            "The 3 × 3 and its reduction cost most: bring both down.",
-            "Maps of the 1 × 1 branch cost 480 multiplications a place, those of a "
-            "reduced 3 × 3 cost 9 · r3 and their share of the reduction.",
-        ),
-        solution="design = (224, 64, 192, 16, 48, 48)",
-        wrong=(
-            WrongAnswer("design = (192, 96, 208, 16, 48, 64)", "60 are allowed"),
-            WrongAnswer("design = (300, 64, 128, 16, 48, 48)", "3 × 3 branch gives"),
-            WrongAnswer("design = (224, 40, 192, 16, 48, 48)", "less than a third"),
-            WrongAnswer("design = (192, 64, 192, 16, 48, 48)", "the module gives"),
-            WrongAnswer("design = (224, 64, 192, 16, 48)", "six numbers"),
-        ),
-        right=("design = [256, 60, 176, 16, 48, 32]",),
     ),
 ]
