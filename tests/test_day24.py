@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from common import ROOT
 from common.sentiment import bundle, candidates, evaluation, minilm, pipeline, promises
 from common.sentiment.api import create_app
 from common.sentiment.config import Config, ModelConfig
@@ -239,14 +241,30 @@ def test_the_part_of_a_long_text_that_is_read(part, head, kept):
 
 
 def test_another_number_of_labels_is_another_teacher(tmp_path, monkeypatch):
-    (tmp_path / "reading.json").write_text('{"train_reviews": 2000}')
+    reading = {"base": "MiniLM-L6", "train_reviews": 2_000, "train_seconds": 60.0}
+    file = tmp_path / "reading.json"
+    file.write_text(json.dumps(reading))
     monkeypatch.setattr(minilm.artifacts, "require", lambda name, build: tmp_path)
-    day = SimpleNamespace(seconds=60.0)
-    monkeypatch.setattr(minilm.results, "of_days", lambda days: [day])
-    assert minilm.of_day_22(2_000) == (tmp_path, {"train_reviews": 2_000}, 60.0)
+    assert minilm.of_day_22(2_000) == (tmp_path, reading, 60.0)
     assert minilm.of_day_22(1_500) is None
-    day.seconds = None  # it has not recorded what it cost
+    for other in ({"base": "bert-base-uncased"}, {"train_seconds": None}):
+        file.write_text(json.dumps(reading | other))
+        assert minilm.of_day_22(2_000) is None
+    file.write_text("{}")
     assert minilm.of_day_22(2_000) is None
+
+
+def test_day_22_writes_what_is_asked_for_here():
+    """The notebook's reading.json has every key, and calls its body as this does."""
+    notebook = json.loads((ROOT / "day22_bert/day22_bert.ipynb").read_text("utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"]]
+    (writes,) = (cell for cell in cells if "reading.json" in cell)
+    keys = "max_length", "part", "head", "base", "train_reviews", "train_seconds"
+    assert [key for key in keys if f'"{key}":' not in writes] == []
+    assert f'save("{minilm.ARTIFACT}", write' in writes
+    assert any(f'return "{minilm.BASE}", get_model_path()' in cell for cell in cells)
+    # what `word_pieces` does to a text before it cuts it
+    assert any('text.replace("<br />", " ")' in cell for cell in cells)
 
 
 @pytest.mark.skipif(not minilm.available(), reason="PyTorch and MiniLM are not here")

