@@ -143,8 +143,7 @@ class LocalCluster:
 
     def _start(self, nodes: int, libraries: Sequence[str]) -> None:
         os.environ.update(SETTINGS)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             import ray
             from ray.cluster_utils import Cluster
 
@@ -171,14 +170,9 @@ class LocalCluster:
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
             )
-        logging.disable(logging.WARNING)  # of bars and widgets that are not wanted
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                for name in libraries:
-                    importlib.import_module(f"ray.{name}")
-        finally:
-            logging.disable(logging.NOTSET)
+        with _quiet():
+            for name in libraries:
+                importlib.import_module(f"ray.{name}")
         for name in libraries:
             logging.getLogger(f"ray.{name}").setLevel(logging.CRITICAL)
 
@@ -196,6 +190,8 @@ class LocalCluster:
     @property
     def nodes(self) -> list[Any]:
         """Ray's objects of the nodes that are alive, the head first."""
+        if self._cluster is None:
+            raise ClusterError("The cluster has ended; start another one.")
         alive = self._cluster.list_all_nodes()
         return [node for node in self._started if node in alive]
 
@@ -213,6 +209,9 @@ class LocalCluster:
     def kill(self, number: int = 1) -> float:
         """Kill a node's processes with SIGKILL; Ray notices some three seconds later.
 
+        Its workers die in the same moment, as they do when a machine loses its power.
+        Left to themselves they would go on answering until they miss their raylet.
+
         Args:
             number: in the order of `nodes`; not 0, for the head holds the cluster's
                 memory and the driver's own connection.
@@ -226,7 +225,11 @@ class LocalCluster:
         nodes = self.nodes
         if not 0 < number < len(nodes):
             raise ClusterError(f"There is no node {number} that may be killed.")
+        its_own = _processes(nodes[number])
         moment = time.time()
+        for process in its_own:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self._cluster.remove_node(nodes[number], allow_graceful=False)
         return moment
 
@@ -276,6 +279,28 @@ class LocalCluster:
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
+
+
+def _processes(node: Any) -> list[psutil.Process]:
+    """Return a node's own processes and all that they have started: its workers."""
+    found: list[psutil.Process] = []
+    for one in (info for infos in node.all_processes.values() for info in infos):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(one.process.pid)
+            found += [process, *process.children(recursive=True)]
+    return found
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Import what warns, and notes that bars and widgets are not there."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @contextlib.contextmanager

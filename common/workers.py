@@ -5,7 +5,8 @@
 Worker k is started as `python worker.py k 3 job`, with the job as JSON. What it prints
 in its last line is JSON as well, and is handed back, in the order of the workers. With
 `meet` each first prints the port that it listens on, and then reads, as one line, the
-list of everybody's. No worker outlives the call, whatever happens in it.
+list of everybody's: `Neighbours` is how a worker in a ring does that. No worker
+outlives the call, whatever happens in it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,15 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+LOOPBACK = "127.0.0.1"
 
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
@@ -79,10 +86,66 @@ def run_workers(
     return [json.loads(text.strip().splitlines()[-1]) for text in said]
 
 
+class Neighbours:
+    """A worker's wires to the next worker of a ring and from the one before.
+
+    To be made once, in a worker that `run_workers(..., meet=True)` has started.
+
+    Attributes:
+        sent: bytes sent so far.
+        waited: seconds spent in `exchange` so far.
+    """
+
+    def __init__(self, rank: int, size: int, timeout: float = 60) -> None:
+        """Say where this worker listens, read where the others do, connect.
+
+        Args:
+            rank: this worker's number.
+            size: of how many.
+            timeout: seconds for each connection.
+        """
+        with socket.create_server((LOOPBACK, 0)) as inbox:
+            inbox.settimeout(timeout)
+            print(inbox.getsockname()[1], flush=True)
+            ports = json.loads(sys.stdin.readline())
+            self._right = socket.create_connection(
+                (LOOPBACK, ports[(rank + 1) % size]), timeout
+            )
+            self._left, _ = inbox.accept()
+        self._sender = ThreadPoolExecutor(1)
+        self.sent, self.waited = 0, 0.0
+
+    def exchange(self, out: np.ndarray, count: int) -> np.ndarray:
+        """Send to the next worker and, at the same time, receive from the one before.
+
+        Args:
+            out: (n,) float32, what to send.
+            count: how many numbers arrive.
+
+        Returns:
+            (count,) float32.
+
+        Raises:
+            ConnectionError: the worker before has gone.
+        """
+        began, got = time.perf_counter(), bytearray(4 * count)
+        sending = self._sender.submit(self._right.sendall, out.tobytes())
+        room = memoryview(got)
+        while len(room):
+            arrived = self._left.recv_into(room)
+            if not arrived:
+                raise ConnectionError("a neighbour has gone")
+            room = room[arrived:]
+        sending.result()
+        self.sent += out.nbytes
+        self.waited += time.perf_counter() - began
+        return np.frombuffer(got, "float32")
+
+
 def free_port() -> int:
     """Return a port of the loopback interface that nobody listens on now."""
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
+        one.bind((LOOPBACK, 0))
         return one.getsockname()[1]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ import support
 from common import cluster
 
 NODES = """
-import json, psutil, sys
+import json, os, psutil, sys
 from common import cluster
 
 def processes():
@@ -28,15 +29,26 @@ def processes():
 before = processes()
 with cluster.LocalCluster(nodes=2) as local:
     import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     @ray.remote(scheduling_strategy="SPREAD")
     def where():
         return ray.get_runtime_context().get_node_id()
 
+    @ray.remote(num_cpus=0)
+    class Resident:
+        def where(self):
+            return ray.get_runtime_context().get_node_id(), os.getpid()
+
     ids = local.ids()
+    strategy = NodeAffinitySchedulingStrategy(ids[1], soft=False)
+    resident = Resident.options(scheduling_strategy=strategy).remote()
+    home, pid = ray.get(resident.where.remote(), timeout=120)
     ran = set(ray.get([where.remote() for _ in range(6)], timeout=120))
     addresses = {node["NodeManagerAddress"] for node in ray.nodes()}
     local.kill(1)
+    outlived = psutil.pid_exists(pid) and (
+        psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     after_kill = local.ids()
     still = ray.get(where.remote(), timeout=120)
     new = local.add()
@@ -48,6 +60,7 @@ with cluster.LocalCluster(nodes=2) as local:
 print(json.dumps({
     "ids": ids, "ran": sorted(ran), "addresses": sorted(addresses),
     "after_kill": after_kill, "still": still, "new": new, "refused": refused,
+    "home": home, "outlived": outlived,
     "folder": folder.exists(), "left": processes() - before,
     "running": cluster.LocalCluster.running is not None}))
 """
@@ -96,6 +109,7 @@ def test_nodes_work_die_are_replaced_and_leave_nothing(ray_there, tmp_path):
     first, second = said["ids"]
     assert said["ran"] == sorted([first, second])
     assert said["addresses"] == [cluster.LOOPBACK]
+    assert said["home"] == second and not said["outlived"]
     assert said["after_kill"] == [first] and said["still"] == first
     assert said["new"] not in (first, second)
     assert "may be killed" in said["refused"]
@@ -120,11 +134,10 @@ def test_the_whole_lesson_runs_on_a_cluster_and_loses_nothing(ray_there, tmp_pat
         Path(sys.executable), notebook, env, probe=probe
     )
     assert finished.returncode == 0, support.tail(finished)
-    text = "".join(
-        one.text
-        for one in support.code_cells(ran)[-1].outputs
-        if one.get("name") == "stdout"
-    )
+    *cells, last = support.code_cells(ran)
+    text = "".join(one.text for one in last.outputs if one.get("name") == "stdout")
+    logged = [one.text for cell in cells for one in cell.outputs if "text" in one]
+    assert not re.search(r"\d\d:\d\d:\d\d", "".join(logged)), "a log's time stamp"
     said = json.loads(text.strip().splitlines()[-1])
     lost = ("lost_trials", "changed_trials", "lost_requests", "wrong_requests")
     assert {name: said[name] for name in lost} == dict.fromkeys(lost, 0)

@@ -4,6 +4,7 @@ import time
 
 import psutil
 import pytest
+import support
 
 from common import workers
 
@@ -40,6 +41,38 @@ def nobody_left():
 def test_workers_meet_and_answer_in_their_order(tmp_path):
     said = workers.run_workers(script(tmp_path, RING), 3, {"word": "hello"}, meet=True)
     assert said == ["2 hello", "0 hello", "1 hello"]
+
+
+SUMS = """
+import json, sys
+import numpy as np
+from common.workers import Neighbours
+rank, size, job = map(json.loads, sys.argv[1:])
+ring = Neighbours(rank, size)
+own = np.full(100_000, rank, "float32")
+total = own.copy()
+for _ in range(size - 1):
+    own = ring.exchange(own, len(own))
+    total += own
+print(json.dumps([float(total.min()), float(total.max()), ring.sent, ring.waited]))
+"""
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_neighbours_hand_round_and_count_what_they_send(tmp_path, size):
+    env = {"PYTHONPATH": str(support.ROOT)}
+    said = workers.run_workers(script(tmp_path, SUMS), size, {}, meet=True, env=env)
+    for least, most, sent, waited in said:
+        assert least == most == sum(range(size))
+        assert sent == 4 * 100_000 * (size - 1)
+        assert (waited > 0) == (size > 1)
+
+
+def test_a_neighbour_that_goes_is_told(tmp_path):
+    text = SUMS.replace("own = np", "if rank == 1: sys.exit(1)\nown = np", 1)
+    env = {"PYTHONPATH": str(support.ROOT)}
+    with pytest.raises(workers.WorkerError, match=r"gone|reset by peer|Broken pipe"):
+        workers.run_workers(script(tmp_path, text), 3, {}, meet=True, env=env)
 
 
 def test_without_meeting_a_worker_gets_its_rank_its_job_and_one_thread(tmp_path):

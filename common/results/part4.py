@@ -449,7 +449,9 @@ METRICS: dict[str, Metric] = {
         "Baseline: logistic regression on the same hashed words"
     ),
     "accumulated_difference": Metric(
-        "Largest difference, gradient in four pieces or at once", "difference", True
+        "Largest difference of a weight, batches whole or in four pieces",
+        "difference",
+        True,
     ),
     "ring_weights_difference": Metric(
         "Largest difference of a weight, ring of processes and one machine",
