@@ -2,12 +2,14 @@
 
 import json
 import random
+import re
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from common.exercises import Exercise, Wrong, WrongAnswer, choice, expect_causes, word
+from common.sentiment.features import tokenise
 
 SETUP = """
 import hashlib
@@ -132,6 +134,44 @@ _FAULTS = {
     "C": "seeded once",
     "D": "two tokenisers",
 }
+
+
+def left_behind(folder):
+    """Run the four pipelines of exercise 29.4; return what they leave, line by line.
+
+    Look at what the notebook prints before you look here.
+
+    Args:
+        folder: a Path to write into.
+    """
+    history = folder / "history.json"
+    try:
+        with open(history, "w") as file:
+            for epoch in range(1, 5):
+                file.write(json.dumps({"epoch": epoch}) if epoch < 3 else '{"epo')
+                if epoch == 3:
+                    raise _Killed
+    except _Killed:
+        pass
+    store, said = {}, "I don't like it"
+    got = [store.setdefault("train", f"{epochs} epochs") for epochs in (4, 8)]
+    served = re.findall(r"\w+", said.lower())
+    return [
+        f"A  after a kill:         {history.name} {history.read_text()}",
+        f"B  asked for 4, then 8:   {'  '.join(got)}",
+        f"C  order, without break: {' '.join(_order(8))}",
+        f"   killed at 4, resumed: {' '.join(_order(8, restart_at=4))}",
+        f"D  words in training:     {'  '.join(tokenise(said))}",
+        f"   words in the server:   {'  '.join(served)}",
+    ]
+
+
+def _order(steps, restart_at=None):
+    """Draw one number a step; the process starts at 0 and, if told so, once more."""
+    for step in range(steps):
+        if step in (0, restart_at):
+            generator = random.Random(0)
+        yield str(generator.randrange(100))
 
 
 def check_faults(answer):
