@@ -27,7 +27,7 @@ DRAWING = "drawing"
 MAX_BYTES = 1_500_000
 """How large a stored notebook may be."""
 
-MAX_PNG_BYTES = 200_000
+MAX_PNG_BYTES = 150_000
 """A stored picture above this size is reported."""
 
 
