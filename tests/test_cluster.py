@@ -20,22 +20,18 @@ import support
 from common import cluster
 
 NODES = """
-import json, os, psutil, sys, time
+import json, psutil, sys
 from common import cluster
 
 def processes():
     return len(psutil.Process().children(recursive=True))
 
-def lives_on(pid):
-    # A busy machine takes its time to end a killed process, which does nothing more.
-    for _ in range(20):
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return False
-        except psutil.NoSuchProcess:
-            return False
-        time.sleep(0.1)
-    return True
+def answers(actor):
+    # What was killed may take a moment to be gone, but it says no more.
+    try:
+        return bool(ray.get(actor.where.remote(), timeout=60))
+    except ray.exceptions.RayError:
+        return False
 
 before = processes()
 with cluster.LocalCluster(nodes=2) as local:
@@ -49,16 +45,16 @@ with cluster.LocalCluster(nodes=2) as local:
     @ray.remote(num_cpus=0)
     class Resident:
         def where(self):
-            return ray.get_runtime_context().get_node_id(), os.getpid()
+            return ray.get_runtime_context().get_node_id()
 
     ids = local.ids()
     strategy = NodeAffinitySchedulingStrategy(ids[1], soft=False)
     resident = Resident.options(scheduling_strategy=strategy).remote()
-    home, pid = ray.get(resident.where.remote(), timeout=120)
+    home = ray.get(resident.where.remote(), timeout=120)
     ran = set(ray.get([where.remote() for _ in range(6)], timeout=120))
     addresses = {node["NodeManagerAddress"] for node in ray.nodes()}
     local.kill(1)
-    outlived = lives_on(pid)
+    outlived = answers(resident)
     after_kill = local.ids()
     still = ray.get(where.remote(), timeout=120)
     new = local.add()
