@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,12 +43,25 @@ def start(release: str) -> None:
         install_missing(settings["course"]["colab_packages"])
         if fetched_without_release():
             print(f"There is no release {release}: this is the course's newest state.")
+    compute_in_float32()
+    # Keras asks JAX for 64-bit integers; JAX takes 32 bits and says so at every shape
+    warnings.filterwarnings("ignore", message="Explicitly requested dtype")
     bind("common")
     from common import quiet, surroundings
 
     if notice := surroundings.settle():
         print(notice)
     quiet.start()
+
+
+def compute_in_float32() -> None:
+    """Let NVIDIA GPUs multiply in float32, not in TF32, which keeps 10 bits of 23.
+
+    Cells that prove NumPy equal to Keras allow float32's rounding and no more. A
+    setting of the user's stays. It has to be made before a backend is imported.
+    """
+    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+    os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "float32")
 
 
 def keep_own_packages() -> None:

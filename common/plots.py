@@ -208,10 +208,12 @@ def accuracy_against_seconds(
     """Draw what the models of several days reach against what their training takes.
 
     Left and up is better. Rows without training seconds are left out; the area of a
-    point grows with the number of parameters.
+    point grows with the number of parameters. Seconds of a CPU and of a GPU do not
+    compare: a point is a circle or a triangle, and where both occur, a legend says so.
 
     Args:
-        rows: from `results.of_days`, and the day's own.
+        rows: from `results.of_days`, and the day's own; a row without a device stands
+            for this run.
         ax: where to draw; a new figure without it.
         today: the day whose point is coloured; by default the last one.
 
@@ -223,13 +225,17 @@ def accuracy_against_seconds(
         raise ValueError("No row has training seconds, so there is nothing to draw.")
     today = rows[-1].day if today is None else today
     ax = plt.subplots()[1] if ax is None else ax
-    labels = []
+    labels, kinds = [], {}
     for row in rows:
         color = "C0" if row.day == today else BASELINE_COLOR
+        kind = (row.device or _this_device()).split(",")[0]
+        marker = "o" if kind == "CPU" else "^"
         area = (
             30 if row.parameters is None else 12 * np.log10(row.parameters + 1) ** 1.5
         )
-        ax.scatter(row.seconds, row.accuracy, s=area, color=color)
+        kinds[kind] = ax.scatter(
+            row.seconds, row.accuracy, s=area, color=color, marker=marker
+        )
         place = (row.seconds, row.accuracy)
         labels.append(
             ax.annotate(
@@ -245,8 +251,18 @@ def accuracy_against_seconds(
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.margins(x=0.2, y=0.2)
+    if len(kinds) > 1:
+        words = [f"trained on a {kind}" for kind in kinds]
+        ax.legend(kinds.values(), words, loc="lower right", fontsize=9)
     _set_labels_apart(ax, labels)
     return ax
+
+
+def _this_device() -> str:
+    """Return the device of this run; asked late, since `runtime` imports this module."""
+    from common import runtime
+
+    return runtime.device()
 
 
 def _set_labels_apart(ax: Axes, labels: Sequence[Annotation]) -> None:
