@@ -60,3 +60,14 @@ def test_the_course_is_imported_by_its_place(monkeypatch):
     assert sys.path.count(str(ROOT)) == 1
     for name, module in kept.items():
         monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_a_gpu_computes_in_float32_unless_the_user_says_otherwise(monkeypatch):
+    names = ("NVIDIA_TF32_OVERRIDE", "JAX_DEFAULT_MATMUL_PRECISION")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    notebook.compute_in_float32()
+    assert [notebook.os.environ[name] for name in names] == ["0", "float32"]
+    monkeypatch.setenv(names[1], "tensorfloat32")
+    notebook.compute_in_float32()
+    assert notebook.os.environ[names[1]] == "tensorfloat32"

@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from common import plots
+from common import plots, runtime
 from common.results import DayResult
 
 
@@ -127,3 +127,26 @@ def test_days_of_nearly_one_place_keep_their_labels_apart():
     renderer = ax.figure.canvas.get_renderer()
     boxes = [text.get_window_extent(renderer) for text in ax.texts]
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_a_gpu_stands_as_a_triangle_and_the_legend_covers_no_day():
+    def row(day, seconds, device):
+        return DayResult(day, "A day", 0.7 + day / 100, seconds, 9, "full", device)
+
+    mixed = [row(5, 90, "CPU, 2 cores"), row(6, 80, "GPU, Tesla T4"), row(7, 900, "")]
+    ax = plots.accuracy_against_seconds(mixed)
+    shapes = [len(points.get_paths()[0].vertices) for points in ax.collections]
+    here = "CPU" in runtime.device()
+    assert (shapes[0] == shapes[1], shapes[0] == shapes[2]) == (False, here)
+    legend = ax.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "trained on a CPU",
+        "trained on a GPU",
+    ]
+    box = legend.get_window_extent(ax.figure.canvas.get_renderer())
+    assert not any(
+        box.overlaps(text.get_window_extent(ax.figure.canvas.get_renderer()))
+        for text in ax.texts
+    )
+    alone = plots.accuracy_against_seconds(mixed[:1])
+    assert alone.get_legend() is None

@@ -18,6 +18,7 @@ CARRIERS = {
     "common.results": "writes numbers down",
     "common.exercises": "marks answers",
     "common.plots": "draws",
+    "common.day_points": "draws",
     "common.diagrams": "draws",
     "common.packages": "installs what requirements.txt pins",
     "common.homes": "finds a folder for the learner's files",
