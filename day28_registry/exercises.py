@@ -27,6 +27,11 @@ def check_standard_error(standard_error):
         (300, 100, 900),
     ):
         mean, square = (only_b - only_a) / n, (only_b + only_a) / n
+        spread = math.sqrt(square - mean**2)
+        unequal = {  # where the counts are nearly equal this is no mistake
+            math.sqrt(square / n): "The mean of the squares is the variance only if "
+            "the mean is 0: take off its square first.",
+        }
         expect_number(
             standard_error(only_b, only_a, n),
             math.sqrt((square - mean**2) / n),
@@ -35,10 +40,14 @@ def check_standard_error(standard_error):
                 "take the root.",
                 (square - mean**2) / n: "That is the variance of the mean: take the "
                 "root.",
-                math.sqrt(square - mean**2): "That is the spread of one review: the "
-                "mean of n reviews has it divided by the root of n.",
+                spread: "That is the spread of one review: the mean of n "
+                "reviews has it divided by the root of n.",
+                spread / n: "Divide by the root of n, not by n: the variance is "
+                "divided by n inside the root.",
                 math.sqrt(square) / n: "Divide the variance of one review by n once, "
                 "inside the root, and take off the squared mean first.",
+                100 * spread / math.sqrt(n): "Give a fraction, not points.",
+                **(unequal if abs(mean) > 0.1 else {}),
             },
             rtol=0.02,
             otherwise=f"For counts {only_b} and {only_a} of {n}: the variance is the "
@@ -101,6 +110,13 @@ def check_not_inferior(not_inferior):
         (equal, 0.0150, True, "an equal model on 2,000 reviews, margin 1.5 points"),
         (equal[:60], 0.02, False, "60 reviews: they cannot rule out a loss"),
         (np.repeat([-1, 0, 1], [200, 1_700, 100]), 0.02, False, "a loss of 5 points"),
+        (
+            np.repeat([-1, 0, 1], [55, 1_900, 45]),
+            0.02,
+            True,
+            "a loss of half a point on 2,000 reviews, margin 2 points: less may be "
+            "lost than the margin",
+        ),
         (np.ones(500, int), 0.01, True, "better on every review"),
         (np.zeros(500, int), 0.01, True, "the same answer on every review"),
     )
@@ -113,9 +129,10 @@ def check_not_inferior(not_inferior):
             continue
         if case.startswith("an equal model on 2,000"):
             raise Wrong(
-                "An equal model on 2,000 reviews was refused at a margin of 2 points. "
+                "An equal model on 2,000 reviews was refused at a margin of "
+                f"{100 * margin:g} points. "
                 "It need not be better: compare the lower end with minus the margin. "
-                "And a mean of n has the spread divided by the root of n."
+                "And a mean of n has the spread divided by the root of n, times 1.96."
             )
         if expected:
             raise Wrong(f"Refused, but should pass: {case}.")
@@ -195,7 +212,7 @@ EXERCISES = [
                 "c": "It would be right for a model that this set did not choose.",
             },
         ),
-        hints=("The champion of a hundred guessers, Day 4.",),
+        hints=("The best of a hundred guessers, Day 4.",),
         solution='best_of_ten = "a"',
         wrong=(
             WrongAnswer('best_of_ten = "b"', "luckiest"),
@@ -250,6 +267,15 @@ def standard_error(only_b, only_a, n):
                 "def standard_error(b, c, n):\n"
                 "    return math.sqrt((b + c) / n - ((b - c) / n) ** 2)",
                 "root of n",
+            ),
+            WrongAnswer(
+                "def standard_error(b, c, n):\n    return math.sqrt(b + c) / n",
+                "take off its square",
+            ),
+            WrongAnswer(
+                "def standard_error(b, c, n):\n"
+                "    return math.sqrt((b + c) / n - ((b - c) / n) ** 2) / n",
+                "not by n",
             ),
             WrongAnswer(
                 "def standard_error(b, c, n):\n    return abs(b - c) / n",
@@ -330,6 +356,19 @@ def not_inferior(difference, margin):
                 "    error = difference.std(ddof=1) / math.sqrt(len(difference))\n"
                 "    return difference.mean() - 1.96 * error > 0",
                 "need not be better",
+            ),
+            WrongAnswer(
+                "def not_inferior(difference, margin):\n"
+                "    error = difference.std(ddof=1) / math.sqrt(len(difference))\n"
+                "    low = difference.mean() - 1.96 * error\n"
+                "    return difference.mean() >= 0 and low > -margin",
+                "half a point",
+            ),
+            WrongAnswer(
+                "def not_inferior(difference, margin):\n"
+                "    error = difference.std(ddof=1) / math.sqrt(len(difference))\n"
+                "    return difference.mean() - 2.5 * error > -margin",
+                "margin of 1.5 points",
             ),
             WrongAnswer(
                 "def not_inferior(difference, margin):\n    return 'yes'",
