@@ -151,7 +151,10 @@ def check_faults(answer):
         "pointer.",
     }
     expect_causes(answer, CASES, why, "faults")
-    return "Two of the four pulls were called a success and brought the wrong data."
+    return (
+        "Three of the four pulls were called a success: one brought damaged bytes, one "
+        "an old version, and one what the author has changed since."
+    )
 
 
 # --- 27.4: pieces --------------------------------------------------------------------
@@ -172,23 +175,35 @@ def check_pieces(pieces):
             "asked for. One piece saves nothing, and a piece for every line needs a "
             "list as long as the text."
         )
-    for what, at, more in (
-        ("after a new first line", 0, [b"a new first line"]),
-        ("after a new line in the middle", 500, [b"a new line in the middle"]),
-        ("after a line was taken out", 250, []),
-    ):
-        rest = lines[at + (not more) :]
-        new = b"\n".join(lines[:at] + more + rest) + b"\n"
-        stored = set(known)
-        kept = sum(len(one) for one in _cut(pieces, new) if one in stored) / len(new)
-        if kept < 0.9:
-            raise Wrong(
-                f"{what[0].upper()}{what[1:]} only {kept:.0%} of the bytes lie in "
-                "known pieces. Where a cut falls must depend on the bytes around it, "
-                "not on how far it is from the beginning."
-            )
+    stored = set(known)
+    for at in range(0, len(lines) + 1, 50):
+        for what, more in (("put in", [b"a new line"]), ("taken out", [])):
+            rest = lines[at + (not more) :]
+            if not more and at == len(lines):
+                continue
+            new = b"\n".join(lines[:at] + more + rest) + b"\n"
+            cut = _cut(pieces, new)
+            kept = sum(len(one) for one in cut if one in stored) / len(new)
+            if kept < 0.9:
+                raise Wrong(_why_unknown(what, at, kept, max(map(len, known)), new))
     _cut(pieces, b"")
     return "Two versions that differ in a line now share nearly all of their pieces."
+
+
+def _why_unknown(what, at, kept, longest, new):
+    found = (
+        f"After a line was {what} as number {at + 1:,}, only {kept:.1%} of the bytes "
+        "lie in known pieces. "
+    )
+    if longest > len(new) / 20 and 1 - kept < 2.5 * longest / len(new):
+        return found + (
+            f"Your longest piece holds {longest / len(new):.0%} of the text, and a "
+            "change in it makes it unknown: cut more often, or more evenly."
+        )
+    return found + (
+        "Where a cut falls must depend on the bytes around it, not on how far it is "
+        "from the beginning."
+    )
 
 
 def _cut(pieces, content):
@@ -208,24 +223,28 @@ def _cut(pieces, content):
 EXERCISES = [
     Exercise(
         id="27.r1",
-        title="Recall: the same seed twice",
+        title="Recall: the same seed, another order of the images",
         name="same_seed",
         check=choice(
-            "a",
-            "Random numbers from a seed are the same numbers; section 6 counts on it.",
+            "c",
+            "The seed fixes which places of the list come together, and other images "
+            "stand there. The order of the rows is part of the data.",
             {
-                "b": "The seed fixes what is random: initial weights, order, dropout.",
-                "c": "The initial weights are drawn from the seed, so they are equal.",
+                "a": "With the same seed both are shuffled in the same way, and so two "
+                "different orders stay different.",
+                "b": "For the loss of all images together that is so. Each step of "
+                "training sees one minibatch.",
             },
         ),
         hints=(
-            "Where does training draw random numbers, and from what?",
-            "A generator with the same seed gives the same numbers in the same order.",
+            "What does a generator with the same seed give: the same images, or the "
+            "same places in the list?",
+            "Which images make up the first minibatch, the first time and the second?",
         ),
-        solution='same_seed = "a"',
+        solution='same_seed = "c"',
         wrong=(
-            WrongAnswer('same_seed = "b"', "fixes what is random"),
-            WrongAnswer('same_seed = "c"', "are drawn from the seed"),
+            WrongAnswer('same_seed = "a"', "shuffled in the same way"),
+            WrongAnswer('same_seed = "b"', "sees one minibatch"),
             WrongAnswer('same_seed = "x"', "Answer with one of"),
         ),
     ),
@@ -422,7 +441,7 @@ def pieces(content):
             for body, reason in (
                 (
                     "return [content[i:i + 500] for i in range(0, len(content), 500)]",
-                    "After a new first line only",
+                    "as number 1, only",
                 ),
                 ("return [content]", "into 1 pieces"),
                 ("return content.splitlines(keepends=True)", "a piece for every line"),
@@ -431,6 +450,16 @@ def pieces(content):
                     "    return [b''.join(lines[i:i + 10]) "
                     "for i in range(0, len(lines), 10)]",
                     "not on how far",
+                ),
+                (  # known words, all of them in the first three fifths of the text
+                    "done, piece = [], b''\n"
+                    "    for line in content.splitlines(keepends=True):\n"
+                    "        piece += line\n"
+                    "        if line[:1] in (b'2', b'5'):\n"
+                    "            done.append(piece)\n"
+                    "            piece = b''\n"
+                    "    return done + [piece] if piece else done",
+                    "Your longest piece",
                 ),
                 ("return content.split(b'\\n')", "Joined, the pieces"),
                 ("return [content.decode()]", "a bytes object"),
