@@ -223,7 +223,13 @@ _DOCKERFILES = {
     "everything copied first": _GOOD.replace("COPY requirements.txt .", "COPY . ."),
     "two stages, the second without USER": (
         "FROM python:3.11-slim AS build\nUSER 10001\nCOPY requirements.txt .\n"
-        "RUN pip install -r requirements.txt\nFROM build\nCOPY . .\n"
+        "RUN pip install -r requirements.txt\nFROM python:3.11-slim\n"
+        'COPY --from=build /venv /venv\nCMD ["python"]'
+    ),
+    # Its USER stands in the second stage, which would inherit one of the first
+    "two stages, the second from the first": (
+        "FROM python:3.11-slim AS build\nCOPY requirements.txt .\n"
+        "RUN pip install -r requirements.txt\nFROM build\nCOPY . .\nUSER 10001\n"
         'CMD ["python"]'
     ),
     "two stages, both good": (
@@ -232,6 +238,16 @@ _DOCKERFILES = {
         'CMD ["python"]'
     ),
     "nothing but FROM scratch": 'FROM scratch\nUSER 1\nCMD ["/app"]',
+    "a build stage without a tag": (
+        "FROM python AS build\nCOPY requirements.txt .\n"
+        "RUN pip install -r requirements.txt\nFROM python:3.11-slim\n"
+        'COPY --from=build /venv /venv\nUSER 10001\nCMD ["python"]'
+    ),
+    "a secret as ENV": _GOOD.replace("WORKDIR", "ENV SIGNING_SECRET=x\nWORKDIR"),
+    "a value that says token": _GOOD.replace("WORKDIR", "ENV LOGIN=token\nWORKDIR"),
+    "a secret that is mounted for one step": _GOOD.replace(
+        "RUN pip", "RUN --mount=type=secret,id=pip pip"
+    ),
 }
 
 
@@ -252,7 +268,10 @@ def check_criticise(criticise):
         if what.startswith("two stages") and got == _broken_rules(
             text, all_stages=True
         ):
-            raise Wrong("A USER of an earlier stage does not count: FROM begins anew.")
+            raise Wrong(
+                "A USER of an earlier stage does not count: FROM begins anew, here "
+                "from an image that runs as root."
+            )
         if what.startswith("two stages") and "unpinned" in got:
             raise Wrong("FROM may name an earlier stage: `FROM build` needs no tag.")
         if what.startswith("two stages") and "order" in got:
@@ -262,7 +281,10 @@ def check_criticise(criticise):
         if missed := want - got:
             raise Wrong(f"{what!r} breaks the rule {min(missed)!r}.")
         raise Wrong(f"{what!r} does not break the rule {min(got - want)!r}.")
-    return "Sixteen Dockerfiles judged. hadolint knows a hundred more rules."
+    return (
+        f"{len(_DOCKERFILES)} Dockerfiles judged. hadolint, a linter for them, knows "
+        "dozens of rules more."
+    )
 
 
 EXERCISES = [
@@ -458,6 +480,52 @@ def criticise(text):
                 "def criticise(text):\n"
                 "    return {'order'} if 'pip install' in text else set()",
                 "does not break",
+            ),
+            WrongAnswer(
+                "def criticise(text):\n"
+                "    broken, user, cmd, copied = set(), 'root', '[', False\n"
+                "    for line in text.splitlines():\n"
+                "        word, _, rest = line.partition(' ')\n"
+                "        if word == 'FROM':\n"
+                "            user, copied = 'root', False\n"
+                "            tag = rest.split()[0].split('/')[-1].partition(':')[2]\n"
+                "            if rest != 'scratch' and tag in ('', 'latest'):\n"
+                "                broken.add('unpinned')\n"
+                "        user = rest.split(':')[0] if word == 'USER' else user\n"
+                "        cmd = rest if word in ('CMD', 'ENTRYPOINT') else cmd\n"
+                "        if re.search('TOKEN|PASSWORD|SECRET', line.upper()):\n"
+                "            broken.add('secret')\n"
+                "        copied = copied or line.startswith('COPY . ')\n"
+                "        if copied and 'pip install' in line: broken.add('order')\n"
+                "    if user in ('root', '0'): broken.add('root')\n"
+                "    if cmd[0] != '[': broken.add('shell form')\n"
+                "    return broken",
+                "needs no tag",
+            ),
+            WrongAnswer(
+                "def criticise(text):\n"
+                "    broken, user, cmd, copied = set(), 'root', '[', False\n"
+                "    stages = {'scratch'}\n"
+                "    for line in text.splitlines():\n"
+                "        word, _, rest = line.partition(' ')\n"
+                "        if word == 'FROM':\n"
+                "            user, copied = 'root', False\n"
+                "            name = rest.split()[0]\n"
+                "            tag = name.split('/')[-1].partition(':')[2]\n"
+                "            if name not in stages and tag in ('', 'latest'):\n"
+                "                broken.add('unpinned')\n"
+                "            stages.add(rest.split()[-1])\n"
+                "        user = rest.split(':')[0] if word == 'USER' else user\n"
+                "        cmd = rest if word in ('CMD', 'ENTRYPOINT') else cmd\n"
+                "        if any(w in line.upper() for w in "
+                "('TOKEN', 'PASSWORD', 'SECRET')):\n"
+                "            broken.add('secret')\n"
+                "        copied = copied or line.startswith('COPY . ')\n"
+                "        if copied and 'pip install' in line: broken.add('order')\n"
+                "    if user in ('root', '0'): broken.add('root')\n"
+                "    if cmd[0] != '[': broken.add('shell form')\n"
+                "    return broken",
+                "'a value that says token' does not",
             ),
             WrongAnswer(
                 "def criticise(text):\n"
