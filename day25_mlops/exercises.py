@@ -74,6 +74,7 @@ _ROWS = (
     {"text": "So so", "stars": True},
     {"text": "0123456789", "stars": 10},
     {"text": "01234567890", "stars": 1},
+    {"text": ""},
 )
 _BREACHES = [
     (1, "text", "missing"),
@@ -83,6 +84,8 @@ _BREACHES = [
     (3, "stars", "type"),
     (4, "stars", "type"),
     (6, "text", "range"),
+    (7, "text", "range"),
+    (7, "stars", "missing"),
 ]
 
 
@@ -92,7 +95,7 @@ def check_violations(violations):
         raise Wrong("Return a list of tuples, one for each breach.")
     got = [tuple(one) for one in got]
     if got == _BREACHES:
-        return "Seven breaches in seven rows, and the two healthy rows stayed healthy."
+        return "Nine breaches in eight rows, and the two healthy rows stayed healthy."
     if [(row - 1, *rest) for row, *rest in got] == _BREACHES:
         raise Wrong("The rows are numbered from 0, as Python numbers them.")
     if sorted(got, key=str) == sorted(_BREACHES, key=str):
@@ -158,10 +161,11 @@ def _site(count, seed):
     """Rows as the site of the notebook sends them."""
     draw = np.random.default_rng(seed)
     rows = []
-    for number in range(count):
+    for _ in range(count):
         length = int(np.clip(draw.lognormal(4.2, 0.6), 12, 400))
         words = draw.choice(_WORDS, length)
-        text = " ".join(words) + f" number {seed}-{number}."
+        # Makes each text another one; no word of it is frequent in any batch.
+        text = " ".join(words) + f" number {draw.integers(10**9)}."
         blame = draw.random() < 0.5
         star = int(draw.choice(4, p=(0.4, 0.2, 0.2, 0.2)))
         rows.append(
@@ -424,6 +428,13 @@ labels_needed = 0.88 * 0.12 * (3 / 0.02) ** 2
             ),
             WrongAnswer(
                 _violations_with("return found", "return sorted(found, reverse=True)"),
+                "the order is that of the rows",
+            ),
+            WrongAnswer(
+                _violations_with(
+                    "contract.items():",
+                    "sorted(contract.items(), key=lambda item: item[0] in row):",
+                ),
                 "the order is that of the rows",
             ),
             WrongAnswer(
