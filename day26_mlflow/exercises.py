@@ -21,26 +21,28 @@ from pathlib import Path
 # --- 26.1: whose digest ----------------------------------------------------------
 
 _DIGESTS = {
-    "first review: a word replaced": "both",
+    "review 200: a word replaced": "both",
     "last review: a word replaced": "ours",
-    "last review: its label flipped": "both",
+    "last review: its label flipped": "ours",
     "last review removed": "both",
-    "first two reviews change places": "both",
+    "last two reviews change places": "ours",
     "nothing": "neither",
 }
 _WHY_DIGESTS = {
-    "first review: a word replaced": (
-        "The first review stands among the first 10,000 numbers."
+    "review 200: a word replaced": (
+        "Before the 200th review stand 199 × 40 numbers: how many does MLflow's read?"
     ),
     "last review: a word replaced": (
-        "Before the 200th review stand 199 × 401 numbers: how many does MLflow's read?"
+        "Before the last review stand 11,999 × 40 numbers, and MLflow's reads 10,000."
     ),
     "last review: its label flipped": (
-        "The labels are an array of their own, and a short one: all 200 are read."
+        "The labels are an array of their own, and a long one: how many of the 12,000 "
+        "does MLflow's read?"
     ),
     "last review removed": "The shape goes into MLflow's digest, too.",
-    "first two reviews change places": (
-        "Both read numbers in their order; the order of the reviews is part of it."
+    "last two reviews change places": (
+        "Ours reads all numbers in their order. MLflow's sees the shape and the first "
+        "10,000: is either of them another?"
     ),
     "nothing": "A digest of equal content is equal, or it would be of no use.",
 }
@@ -57,7 +59,7 @@ def check_digests(answer):
     for change, right in _DIGESTS.items():
         if given[change] != right:
             raise Wrong(f"Look at {change!r} again. {_WHY_DIGESTS[change]}")
-    return "One change in five escapes the short digest; with more reviews, more would."
+    return "Three changes in five escape the short digest, and no error tells of it."
 
 
 # --- 26.2: log a run whole ---------------------------------------------------------
@@ -85,10 +87,11 @@ class _Store:
     def __init__(self):
         self.status, self.params, self.tags, self.metrics = "", {}, {}, {}
 
-    def start_run(self, run_name=None, **_):
+    def start_run(self, run_name=None, tags=None, **_):
         if self.status == "RUNNING":
             raise RuntimeError("a run is active already; end it first")
         self.status = "RUNNING"
+        self.set_tags(tags or {})
         return _Run(self)
 
     def end_run(self, status="FINISHED"):
@@ -186,6 +189,12 @@ def _crash(log_whole, settings):
         heard = True
     if not store.metrics:
         raise Wrong("The training died in epoch 2, and epoch 1 is not in the store.")
+    known = {name: str(value) for name, value in settings.items()}
+    if store.params != known or store.tags.get("data_sha256") != "3f86c1":
+        raise Wrong(
+            "The training died in epoch 2, and the store does not know what went into "
+            "it: write parameters and hash before the first epoch."
+        )
     if not heard:
         raise Wrong(
             "The training died, and the caller never heard of it: let the error pass."
@@ -227,8 +236,12 @@ def check_safe_ledger(ledger_class):
     with tempfile.TemporaryDirectory() as folder:
         _one_run(ledger_class, Path(folder) / "one")
         _died(ledger_class, Path(folder) / "died")
+        _died_while_writing(ledger_class, Path(folder) / "cut")
         _at_once(ledger_class, Path(folder) / "many")
-    return "No run is lost to a neighbour, and none to a power cut."
+    return (
+        "No run is lost to a neighbour, and none to the death of its process. (Where "
+        "the whole machine may lose its power, os.fsync has to follow each write.)"
+    )
 
 
 def _metrics(run):
@@ -266,31 +279,75 @@ def _one_run(ledger_class, folder):
         raise Wrong(f"The figures came back as {run['metrics']}, not as {want}.")
     if run["status"] != "finished":
         raise Wrong(f"A finished run says {run['status']!r}.")
-    if _read(ledger_class(folder), second)["status"] != "running":
-        raise Wrong("A run that nobody finished has to say 'running'.")
+
+
+def _known(ledger_class, folder, run_id):
+    """What another ledger reads of a run: its parameters and its figures."""
+    try:
+        run = _read(ledger_class(folder), run_id)
+        return run["params"], _metrics(run)
+    except Wrong:
+        raise
+    except Exception:
+        return {}, {}
 
 
 def _died(ledger_class, folder):
     folder.mkdir()
-    ledger = ledger_class(folder)
+    ledger = ledger_class(folder)  # kept: a killed process writes nothing on its way
     run_id = ledger.start(seed=1)
     ledger.log(run_id, 1, loss=0.6)
     ledger.log(run_id, 2, loss=0.5)
-    del ledger  # its process died; what it held in memory is gone
-    try:
-        run = _read(ledger_class(folder), run_id)
-    except Wrong:
-        raise
-    except Exception:
-        run = {"metrics": {}, "params": {}, "status": ""}
-    if run["params"] != {"seed": 1} or _metrics(run) != {
-        1: {"loss": 0.6},
-        2: {"loss": 0.5},
-    }:
+    want = {"seed": 1}, {1: {"loss": 0.6}, 2: {"loss": 0.5}}
+    if _known(ledger_class, folder, run_id) != want:
         raise Wrong(
             "A run whose process died after its second log cannot be read by another "
-            "ledger: write on start and on every log, not only at the end."
+            "ledger: write on start and on every log, not only at the end, and let no "
+            "file stay open with a part of it still unwritten."
         )
+    if _read(ledger_class(folder), run_id)["status"] != "running":
+        raise Wrong("A run that nobody finished has to say 'running'.")
+
+
+def _died_while_writing(ledger_class, folder):
+    """Cut off the end of what the last log wrote, as a death in its middle would."""
+    folder.mkdir()
+    ledger = ledger_class(folder)
+    run_id = ledger.start(seed=1)
+    ledger.log(run_id, 1, loss=0.6)
+    before = _texts(folder)
+    ledger.log(run_id, 2, loss=0.5)
+    rewritten = False
+    for file, new in _texts(folder).items():
+        old = before.get(file)
+        if old is None or old == new:
+            continue  # a new file may have come by a rename, all of it at once
+        kept = len(old) if new.startswith(old) else 0
+        rewritten |= not kept
+        path, _ = file
+        path.write_bytes(new[: kept + (len(new) - kept) // 2])
+    params, metrics = _known(ledger_class, folder, run_id)
+    if params == {"seed": 1} and metrics.get(1) == {"loss": 0.6}:
+        return
+    if rewritten:
+        raise Wrong(
+            "The process died while it wrote the file anew, and the whole run is gone: "
+            "write_text empties a file before it fills it. Append to the file, or "
+            "write another one and rename it with os.replace."
+        )
+    raise Wrong(
+        "The process died in the middle of its second log, and the first one cannot "
+        "be read any more: leave out a last line whose end is missing."
+    )
+
+
+def _texts(folder):
+    """The content of each text file, by its path and the file behind the name."""
+    return {
+        (path, path.stat().st_ino): content
+        for path in folder.rglob("*")
+        if path.is_file() and b"\0" not in (content := path.read_bytes())
+    }
 
 
 class _Seen(list):
@@ -388,12 +445,77 @@ class SafeLedger:
         self._append(run_id, finished=True)
 
     def read(self, run_id):
-        lines = (self.folder / f"{run_id}.jsonl").read_text().splitlines()
-        first, *rest = map(json.loads, lines)
+        text = (self.folder / f"{run_id}.jsonl").read_text()
+        whole = text[:text.rfind("\\n") + 1]  # a line without its end was cut
+        first, *rest = map(json.loads, whole.splitlines())
         metrics = {one["step"]: one["metrics"] for one in rest if "step" in one}
         done = any("finished" in one for one in rest)
         return {"status": "finished" if done else "running",
                 "params": first["params"], "metrics": metrics}
+"""
+_REPLACING = """
+class SafeLedger:
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def _write(self, run_id, run):
+        path = self.folder / f"{run_id}.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(run))
+        os.replace(part, path)
+
+    def start(self, **params):
+        run_id = uuid.uuid4().hex
+        self._write(run_id, {"status": "running", "params": params, "metrics": {}})
+        return run_id
+
+    def log(self, run_id, step, **metrics):
+        run = self.read(run_id)
+        run["metrics"][step] = metrics
+        self._write(run_id, run)
+
+    def finish(self, run_id):
+        self._write(run_id, self.read(run_id) | {"status": "finished"})
+
+    def read(self, run_id):
+        return json.loads((self.folder / f"{run_id}.json").read_text())
+"""
+_DATABASE = """
+import contextlib
+import sqlite3
+
+
+class SafeLedger:
+    def __init__(self, folder):
+        self.path = Path(folder) / "runs.db"
+        self._ask("CREATE TABLE IF NOT EXISTS lines (run TEXT, entry TEXT)")
+
+    def _ask(self, command, *values):
+        with contextlib.closing(sqlite3.connect(self.path, timeout=60)) as database:
+            with database:
+                return database.execute(command, values).fetchall()
+
+    def _append(self, run_id, **entry):
+        self._ask("INSERT INTO lines VALUES (?, ?)", run_id, json.dumps(entry))
+
+    def start(self, **params):
+        run_id = uuid.uuid4().hex
+        self._append(run_id, params=params)
+        return run_id
+
+    def log(self, run_id, step, **metrics):
+        self._append(run_id, metrics={step: metrics})
+
+    def finish(self, run_id):
+        self._append(run_id, status="finished")
+
+    def read(self, run_id):
+        run = {"status": "running", "metrics": {}}
+        for (text,) in self._ask("SELECT entry FROM lines WHERE run = ?", run_id):
+            entry = json.loads(text)
+            run["metrics"] |= entry.pop("metrics", {})
+            run |= entry
+        return run
 """
 _LOG_WHOLE = """
 def log_whole(mlflow, settings, data_sha256, epochs):
@@ -491,8 +613,8 @@ EXERCISES = [
         name="whose_digest_changes",
         check=check_digests,
         hints=(
-            "How many reviews do 10,000 numbers hold, at 401 a review?",
-            "Each array is read by itself: the reviews, and then the labels.",
+            "How many reviews do 10,000 numbers hold, at 40 a review?",
+            "Each array is read by itself: the reviews, and then the 12,000 labels.",
             "A review fewer is another shape.",
         ),
         solution="whose_digest_changes = " + json.dumps(_DIGESTS, indent=4),
@@ -502,11 +624,12 @@ EXERCISES = [
                 reason,
             )
             for change, said, reason in (
-                ("first review: a word replaced", "ours", "among the first 10,000"),
-                ("last review: a word replaced", "both", "199 × 401"),
-                ("last review: its label flipped", "ours", "array of their own"),
+                ("review 200: a word replaced", "ours", "199 × 40"),
+                ("last review: a word replaced", "both", "11,999 × 40"),
+                ("last review: its label flipped", "both", "array of their own"),
                 ("last review removed", "ours", "shape goes into"),
-                ("first two reviews change places", "neither", "order of the reviews"),
+                ("last two reviews change places", "both", "is either of them"),
+                ("last two reviews change places", "neither", "in their order"),
                 ("nothing", "both", "equal content is equal"),
                 ("nothing", "none", "is none of"),
             )
@@ -525,6 +648,21 @@ EXERCISES = [
             "for epoch, figures in epochs: mlflow.log_metrics(figures, step=epoch)",
         ),
         solution=_LOG_WHOLE,
+        right=(
+            "def log_whole(mlflow, settings, data_sha256, epochs):\n"
+            "    run = mlflow.start_run(tags={'data_sha256': data_sha256})\n"
+            "    try:\n"
+            "        for name, value in settings.items():\n"
+            "            mlflow.log_param(name, value)\n"
+            "        for epoch, figures in epochs:\n"
+            "            for name, value in figures.items():\n"
+            "                mlflow.log_metric(name, value, epoch)\n"
+            "    except BaseException:\n"
+            "        mlflow.end_run('FAILED')\n"
+            "        raise\n"
+            "    mlflow.end_run()\n"
+            "    return run.info.run_id",
+        ),
         wrong=(
             WrongAnswer(_instead(_LOG_WHOLE, (", step=epoch", "")), "step 0"),
             WrongAnswer(
@@ -559,6 +697,16 @@ EXERCISES = [
                     ("        for epoch", "    if True:\n        for epoch"),
                 ),
                 "no run is active",
+            ),
+            WrongAnswer(
+                "def log_whole(mlflow, settings, data_sha256, epochs):\n"
+                "    with mlflow.start_run() as run:\n"
+                "        mlflow.log_params(settings)\n"
+                "        for epoch, figures in epochs:\n"
+                "            mlflow.log_metrics(figures, step=epoch)\n"
+                "        mlflow.set_tag('data_sha256', data_sha256)\n"
+                "    return run.info.run_id",
+                "what went into it",
             ),
             WrongAnswer(
                 "def log_whole(mlflow, settings, data_sha256, epochs):\n"
@@ -622,8 +770,11 @@ EXERCISES = [
             'rewrite what is there: open(path, "a").',
             "The first line holds the parameters, each further one a step; the last "
             "one says that the run is finished.",
+            "A writer that dies in the middle of a line leaves it without its end: "
+            "what does your read make of that line?",
         ),
         solution=_SAFE,
+        right=(_REPLACING, _DATABASE),
         wrong=(
             WrongAnswer(
                 _instead(
@@ -641,6 +792,35 @@ EXERCISES = [
             ),
             WrongAnswer(
                 _instead(_SAFE, ("finished=True", "done=True")), "A finished run says"
+            ),
+            WrongAnswer(
+                _instead(_SAFE, ('else "running"', 'else "unknown"')),
+                "that nobody finished",
+            ),
+            WrongAnswer(
+                _instead(
+                    _SAFE, ('text[:text.rfind("\\n") + 1]  # a line without', "text  #")
+                ),
+                "whose end is missing",
+            ),
+            WrongAnswer(
+                _instead(
+                    _REPLACING,
+                    ("part.write_text", "path.write_text"),
+                    ("        os.replace(part, path)\n", ""),
+                ),
+                "write_text empties a file",
+            ),
+            WrongAnswer(
+                _instead(
+                    _SAFE,
+                    ("Path(folder)\n", "Path(folder)\n        self.files = {}\n"),
+                    ("with open(", "file = self.files.get(run_id) or open("),
+                    ('"a") as file:', '"a")'),
+                    ("    file.write", "self.files[run_id] = file\n        file.write"),
+                    ("finished=True)", "finished=True), self.files[run_id].close()"),
+                ),
+                "write on start and on every log",
             ),
             WrongAnswer(
                 "class SafeLedger:\n"
