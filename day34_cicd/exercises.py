@@ -1,6 +1,7 @@
 """Checks, hints and solutions of Day 34."""
 
 import base64
+import inspect
 import math
 
 import numpy as np
@@ -129,6 +130,9 @@ def check_starting_losses(answer):
 
 
 def check_looks_secret(looks_secret):
+    code = getattr(inspect.unwrap(looks_secret), "__code__", None)
+    if code and "kind_of_secret" in code.co_names:
+        raise Wrong("That is the course's scanner; write one of your own.")
     rng = np.random.default_rng(11)
 
     def token(size):
@@ -395,6 +399,10 @@ def looks_secret(line):
                 "slips through",
             ),
             WrongAnswer("def looks_secret(line):\n    pass", "True or False"),
+            WrongAnswer(
+                "def looks_secret(line):\n    return bool(kind_of_secret(line))",
+                "of your own",
+            ),
         ),
     ),
 ]
