@@ -1,5 +1,8 @@
 """Checks, hints and solutions of Day 37."""
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 
 from common.exercises import (
@@ -24,6 +27,7 @@ LINE = {"A": [], "B": ["A"], "C": ["B"], "D": ["B"], "E": ["D"]}
 MERGED = LINE | {"M": ["C", "E"], "N": ["M"], "P": ["E"]}
 CROSSED = {"A": [], "B": ["A"], "C": ["A"], "D": ["B", "C"], "E": ["C", "B"]}
 APART = {"A": [], "B": []}
+TWICE = {"A": [], "B": ["A"], "C": ["B"], "D": ["B"], "E": ["A", "C"], "F": ["A", "D"]}
 
 
 def check_merge_bases(merge_bases):
@@ -33,6 +37,7 @@ def check_merge_bases(merge_bases):
         (LINE, "E", "E", {"E"}, "of a commit and itself"),
         (MERGED, "N", "P", {"E"}, "after a branch was merged"),
         (CROSSED, "D", "E", {"B", "C"}, "of two branches that merged each other"),
+        (TWICE, "E", "F", {"B"}, "of two merges whose first parent is the same"),
         (APART, "A", "B", set(), "of two histories that share nothing"),
     )
     for parents, a, b, expected, case in cases:
@@ -60,6 +65,11 @@ def check_merge_bases(merge_bases):
                 "A merge commit has two parents, and both lead to ancestors "
                 f"({shown}), at any depth."
             )
+        if parents is TWICE:
+            raise Wrong(
+                "The number of steps does not count: leave out an ancestor of another "
+                f"common ancestor, however near it is ({shown})."
+            )
         raise Wrong(f"{sorted(got)} is not right {shown}.")
     return "Two best ancestors are a criss-cross: git merges them first, then merges."
 
@@ -69,76 +79,104 @@ def _ancestors(parents, commit):
 
 
 def check_exit_status(exit_status):
+    too_often = []
+
     def measured(values):
-        waiting = iter(values)
-        return lambda: next(waiting)
+        waiting = list(values)
 
-    def broken():
-        raise ImportError("No module named 'wrods'")
+        def measure():
+            if not waiting:
+                too_often.append(True)
+                raise RuntimeError("called too often")
+            return waiting.pop(0)
 
-    def without_data():
-        raise FileNotFoundError("reviews.json")
+        return measure
+
+    def raising(error, after):
+        waiting = [0.9] * after
+
+        def measure():
+            if not waiting:
+                raise error
+            return waiting.pop()
+
+        return measure
 
     def status(measure, repeats, threshold):
-        got = exit_status(measure, repeats, threshold)
+        try:
+            got = exit_status(measure, repeats, threshold)
+        finally:
+            if too_often:
+                raise Wrong("measure() is to be called `repeats` times, no more.")
         refuse_blank(got)
         if got is None:
             raise Wrong("Nothing was returned: 0 for good, and for the others?")
         if isinstance(got, (bool, np.bool_)):
             got = int(got)
-        return whole_number(got, "An exit status")
+        return whole_number(got, "An exit status") % 256  # all that a process keeps
 
-    try:
-        crash = status(broken, 3, 0.8)
-    except ImportError:
-        raise Wrong(
-            "A commit whose code does not run raises an exception: catch it. "
-            "Uncaught it ends Python with status 1, which git takes for bad."
-        ) from None
-    if crash != 125:
-        raise Wrong(
-            f"A commit that does not run got {crash}. It is neither good nor bad: "
-            "which status tells git to skip it?"
-        )
-    try:
-        stop = status(without_data, 3, 0.8)
-    except OSError:
-        raise Wrong(
-            "Without reviews the script ends with an OSError, that is with status 1, "
-            "and git goes on as if the commit were bad. Catch it, too."
-        ) from None
-    if not 128 <= stop <= 255:
-        raise Wrong(
-            f"Where the reviews cannot be read it returned {stop}. No commit can be "
-            "judged then: which statuses end the search?"
-        )
+    for error in (ImportError("wrods"), NameError("split"), RuntimeError("diverged")):
+        name = type(error).__name__
+        for after in (0, 1):
+            try:
+                crash = status(raising(error, after), 3, 0.8)
+            except type(error):
+                raise Wrong(
+                    "A commit whose code does not run raises an exception, here "
+                    f"{name}: catch it. Uncaught it ends Python with status 1, which "
+                    "git takes for bad."
+                ) from None
+            if crash != 125:
+                raise Wrong(
+                    f"A commit that does not run ({name}) got {crash}. It is neither "
+                    "good nor bad: which status tells git to skip it?"
+                )
+    for error in (FileNotFoundError("reviews.json"), PermissionError("reviews.json")):
+        name = type(error).__name__
+        for after in (0, 1):
+            try:
+                stop = status(raising(error, after), 3, 0.8)
+            except OSError:
+                raise Wrong(
+                    f"Without reviews the script ends with an OSError, here {name}, "
+                    "that is with status 1, and git goes on as if the commit were "
+                    "bad. Catch it, too."
+                ) from None
+            if not 128 <= stop <= 255:
+                raise Wrong(
+                    f"Where the reviews cannot be read ({name}, an OSError) it "
+                    f"returned {stop}. No commit can be judged then: which statuses "
+                    "end the search?"
+                )
     good, bad = (status(measured([level] * 3), 3, 0.8) for level in (0.9, 0.7))
-    if (good, bad) != (0, 1) and good != 0 and bad == 0:
+    if good != 0 and bad == 0:
         raise Wrong("For a program 0 means that all is well: good is 0, bad is 1.")
-    if good != 0 or not 1 <= bad <= 124:
-        raise Wrong("Good is 0; bad is 1, or another number up to 124.")
-    try:
-        mixed = (
-            status(measured([0.70, 0.86, 0.87]), 3, 0.8),
-            status(measured([0.90, 0.72, 0.71]), 3, 0.8),
+    if good != 0 or not _is_bad(bad):
+        raise Wrong("Good is 0; bad is 1, or another number up to 127 but for 125.")
+    mixed = (
+        _is_bad(status(measured([0.70, 0.99, 0.75]), 3, 0.8)),
+        _is_bad(status(measured([0.90, 0.50, 0.85]), 3, 0.8)),
+    )
+    if mixed == (True, False):
+        raise Wrong(
+            "All repeats count: decide by their mean, not by the first one or by what "
+            "most of them say."
         )
-        later = status(measured([0.9] * 2 + [0.5] * 3), 5, 0.8)
-    except (StopIteration, RuntimeError):
-        raise Wrong("measure() is to be called `repeats` times, no more.") from None
-    mixed = tuple(int(bool(one)) for one in mixed)
-    if mixed == (1, 0):
-        raise Wrong("All repeats count: decide by their mean, not by the first one.")
-    if mixed == (1, 1):
+    if mixed == (True, True):
         raise Wrong("One low training does not make a bad commit: take the mean.")
-    if mixed == (0, 0):
+    if mixed == (False, False):
         raise Wrong("One high training does not make a good commit: take the mean.")
-    if not 1 <= later <= 124:
+    if not _is_bad(status(measured([0.9] * 2 + [0.5] * 3), 5, 0.8)):
         raise Wrong(
             "Call measure() `repeats` times: five here, of which three are low."
         )
     if status(measured([0.75, 0.75]), 2, 0.75) != 0:
         raise Wrong("A mean at the threshold is good: at or above.")
     return "Good, bad, cannot say, and stop: four answers, where a test has two."
+
+
+def _is_bad(status):
+    return 1 <= status <= 127 and status != 125
 
 
 def check_trainings(answer):
@@ -214,7 +252,8 @@ def check_decide(decide):
             f"{numbers}, where a fixed number takes {fixed}: it could stop earlier "
             "when the first trainings leave no doubt."
         )
-    return f"{numbers}; a fixed number takes {fixed} for the same certainty."
+    fixed_errs = NormalDist().cdf(-(good - bad) / 2 * math.sqrt(fixed) / noise)
+    return f"{numbers}; with a fixed number of {fixed}, {fixed_errs:.2%} are wrong."
 
 
 _MERGE_BASES = """
@@ -226,6 +265,21 @@ def merge_bases(parents, a, b):
     return {result}
 """
 _BEST = "{c for c in common if not any(c in ancestors(o) for o in common - {c})}"
+_NEAREST = """
+def merge_bases(parents, a, b):
+    def steps(start):
+        far, queue = {start: 0}, [start]
+        for commit in queue:
+            for one in parents[commit]:
+                if one not in far:
+                    far[one] = far[commit] + 1
+                    queue.append(one)
+        return far
+
+    of_a, of_b = steps(a), steps(b)
+    both = {commit: of_a[commit] + of_b[commit] for commit in of_a if commit in of_b}
+    return {commit for commit in both if both[commit] == min(both.values())}
+"""
 _DECIDE = """
 def decide(scores, good, bad, noise):
     middle = (good + bad) / 2
@@ -267,21 +321,21 @@ EXERCISES = [
     ),
     Exercise(
         id="37.r2",
-        title="Two files with the same bytes",
+        title="A folder stored twice",
         name="copies_kept",
         check=choice(
             "a",
-            "Equal bytes have an equal hash, and so one place.",
+            "The 999 have the names that they had; one photograph has a new one.",
             {
-                "b": "Where would the second one stand? Its name is the same.",
-                "c": "There is no difference to keep: the bytes are equal.",
+                "b": "What is the name of a photograph whose bytes have not changed?",
+                "c": "Such a store knows whole files: the new bytes have a new name.",
             },
         ),
-        hints=("What is the name of the second file in the store?",),
+        hints=("Which names in the second folder does the store not know yet?",),
         solution='copies_kept = "a"',
         wrong=(
-            WrongAnswer('copies_kept = "b"', "second one"),
-            WrongAnswer('copies_kept = "c"', "no difference"),
+            WrongAnswer('copies_kept = "b"', "have not changed"),
+            WrongAnswer('copies_kept = "c"', "whole files"),
         ),
     ),
     Exercise(
@@ -336,6 +390,7 @@ EXERCISES = [
                 ),
                 "its own ancestor",
             ),
+            WrongAnswer(_NEAREST, "number of steps"),
             WrongAnswer(
                 "def merge_bases(parents, a, b):\n    pass", "return statement"
             ),
@@ -362,6 +417,9 @@ EXERCISES = [
             _STATUS.format(crash=125, stop=255, answer="np.mean(scores) < threshold"),
             _STATUS.format(
                 crash=125, stop=255, answer="2 * (np.mean(scores) < threshold)"
+            ),
+            _STATUS.format(
+                crash=125, stop=-1, answer="127 * (np.mean(scores) < threshold)"
             ),
         ),
         wrong=(
@@ -420,7 +478,33 @@ EXERCISES = [
                 _STATUS.format(
                     crash=125, stop=255, answer="255 * (np.mean(scores) < threshold)"
                 ),
-                "up to 124",
+                "up to 127",
+            ),
+            WrongAnswer(
+                _STATUS.format(
+                    crash=125, stop=255, answer="int(np.median(scores) < threshold)"
+                ),
+                "most of them",
+            ),
+            WrongAnswer(
+                _STATUS.format(
+                    crash=125, stop=255, answer="int(np.mean(scores) < threshold)"
+                ).replace("except Exception", "except ImportError"),
+                "here NameError",
+            ),
+            WrongAnswer(
+                _STATUS.format(
+                    crash=125, stop=255, answer="int(np.mean(scores) < threshold)"
+                ).replace("except OSError", "except FileNotFoundError"),
+                "PermissionError",
+            ),
+            WrongAnswer(
+                _STATUS.format(
+                    crash=125,
+                    stop=255,
+                    answer="int(np.mean([*scores, measure()]) < threshold)",
+                ),
+                "no more",
             ),
         ),
     ),
