@@ -193,10 +193,9 @@ def _broken_rules(deployment):
         broken.add("same probe")
     if "memory" not in container.get("resources", {}).get("limits", {}):
         broken.add("no memory limit")
-    places = (pod, container)
-    if not any(
-        p.get("securityContext", {}).get("runAsNonRoot") is True for p in places
-    ):
+    # The container's own settings come last: they override the pod's
+    security = pod.get("securityContext", {}) | container.get("securityContext", {})
+    if security.get("runAsNonRoot") is not True:
         broken.add("may be root")
     for one in container.get("env", []):
         if "value" in one and any(word in one["name"].upper() for word in _SECRET):
@@ -283,6 +282,12 @@ _DEPLOYMENTS = {
             _put(c, securityContext={"runAsNonRoot": True}),
         )
     ),
+    "false for the container, true for the pod": _variant(
+        lambda s, p, c: _put(c, securityContext={"runAsNonRoot": False})
+    ),
+    "a securityContext of the container about something else": _variant(
+        lambda s, p, c: _put(c, securityContext={"readOnlyRootFilesystem": True})
+    ),
     "a password as a value": _variant(
         lambda s, p, c: c["env"].append({"name": "db_password", "value": "x"})
     ),
@@ -325,6 +330,14 @@ def check_objections(objections):
             raise Wrong(f"{min(map(str, strange))!r} is none of the eight names.")
         if what == "runAsNonRoot for the container":
             raise Wrong("runAsNonRoot may stand at the pod or at the container.")
+        if what == "false for the container, true for the pod":
+            raise Wrong("The container's own runAsNonRoot overrides the pod's.")
+        if what.startswith("a securityContext of the container"):
+            raise Wrong("What the container leaves open, the pod's setting decides.")
+        if what == "a password as a value":
+            raise Wrong(
+                "The variable db_password has a value: a secret, in capitals or not."
+            )
         if what == "a registry's port and no tag":
             raise Wrong("In registry:5000/sentiment the colon belongs to the port.")
         if what.startswith("no grace period"):
@@ -336,6 +349,33 @@ def check_objections(objections):
         raise Wrong(f"{what!r} does not break the rule {min(got - want)!r}.")
     return f"{len(_DEPLOYMENTS)} Deployments judged, as an admission controller would."
 
+
+_GATEKEEPER = """
+def objections(deployment):
+    spec = deployment["spec"]
+    pod = spec["template"]["spec"]
+    box = pod["containers"][0]
+    ready, live = (box.get(kind, {}).get("httpGet", {}).get("path")
+                   for kind in ("readinessProbe", "livenessProbe"))
+    image = box["image"].split("/")[-1]
+    security = {**pod.get("securityContext", {}), **box.get("securityContext", {})}
+    sleeps = box.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
+    broken = {
+        "one replica": spec.get("replicas", 1) < 2,
+        "no tag": "@" not in image and (":" not in image or image.endswith(":latest")),
+        "no readiness": "readinessProbe" not in box,
+        "same probe": ready is not None and ready == live,
+        "no memory limit": "memory" not in box.get("resources", {}).get("limits", {}),
+        "may be root": security.get("runAsNonRoot") is not True,
+        "plain secret": any("value" in one and word in one["name"].upper()
+                            for one in box.get("env", [])
+                            for word in ("KEY", "TOKEN", "PASSWORD", "SECRET")),
+        "short grace": (pod.get("terminationGracePeriodSeconds", 30)
+                        <= sleeps.get("seconds", 0)),
+    }
+    return {name for name, is_broken in broken.items() if is_broken}
+"""
+_SECURITY = '{**pod.get("securityContext", {}), **box.get("securityContext", {})}'
 
 EXERCISES = [
     Exercise(
@@ -535,31 +575,7 @@ def smallest_alarm(sent_new, sent_old, failed_old, level):
             "A tag is what follows the colon after the last slash; a digest has an @.",
             "preStop sleeps lifecycle.preStop.sleep.seconds, or not at all.",
         ),
-        solution="""
-def objections(deployment):
-    spec = deployment["spec"]
-    pod = spec["template"]["spec"]
-    box = pod["containers"][0]
-    ready, live = (box.get(kind, {}).get("httpGet", {}).get("path")
-                   for kind in ("readinessProbe", "livenessProbe"))
-    image = box["image"].split("/")[-1]
-    sleeps = box.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
-    broken = {
-        "one replica": spec.get("replicas", 1) < 2,
-        "no tag": "@" not in image and (":" not in image or image.endswith(":latest")),
-        "no readiness": "readinessProbe" not in box,
-        "same probe": ready is not None and ready == live,
-        "no memory limit": "memory" not in box.get("resources", {}).get("limits", {}),
-        "may be root": not any(place.get("securityContext", {}).get("runAsNonRoot")
-                               for place in (pod, box)),
-        "plain secret": any("value" in one and word in one["name"].upper()
-                            for one in box.get("env", [])
-                            for word in ("KEY", "TOKEN", "PASSWORD", "SECRET")),
-        "short grace": (pod.get("terminationGracePeriodSeconds", 30)
-                        <= sleeps.get("seconds", 0)),
-    }
-    return {name for name, is_broken in broken.items() if is_broken}
-""",
+        solution=_GATEKEEPER,
         wrong=(
             WrongAnswer(
                 "def objections(deployment):\n    return set()", "breaks the rule"
@@ -576,6 +592,25 @@ def objections(deployment):
             WrongAnswer(
                 "def objections(deployment):\n    return {'one replica'}",
                 "does not break",
+            ),
+            WrongAnswer(
+                _GATEKEEPER.replace(
+                    'security.get("runAsNonRoot") is not True',
+                    'not any(place.get("securityContext", {}).get("runAsNonRoot")\n'
+                    "                               for place in (pod, box))",
+                ),
+                "overrides the pod's",
+            ),
+            WrongAnswer(
+                _GATEKEEPER.replace(
+                    _SECURITY,
+                    'box.get("securityContext", pod.get("securityContext", {}))',
+                ),
+                "leaves open",
+            ),
+            WrongAnswer(
+                _GATEKEEPER.replace('one["name"].upper()', 'one["name"]'),
+                "capitals or not",
             ),
         ),
     ),
