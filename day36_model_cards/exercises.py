@@ -20,6 +20,8 @@ def check_verdict(verdict):
         (-0.02, -0.012, 0.01, "different", "The other sign matters as much."),
         (-0.012, -0.002, 0.01, "undecided", "One end lies beyond the bound."),
         (-0.006, -0.002, 0.01, "equivalent", "All of it lies within the bound."),
+        (-0.03, 0.02, 0.05, "equivalent", "Use the bound that was handed in."),
+        (0.004, 0.006, 0.002, "different", "Use the bound that was handed in."),
     )  # fmt: skip
     for low, high, bound, expected, why in cases:
         got = verdict(low, high, bound)
@@ -68,11 +70,12 @@ def check_allows(answer):
         {
             "A": "Intended use names this case, and Quantitative analyses tells how "
             "often it errs.",
-            "B": "Read the right column of Intended use.",
+            "B": "Read the right column of Intended use. What stands there is a no, "
+            "also where the reason is that nobody measured it.",
             "C": "What does Ethical considerations say that the probe cannot show?",
             "D": "Read the right column of Intended use.",
             "E": "Which two numbers does Wilson's interval need? Does the card tell "
-            "them?",
+            "them, closely enough for a tenth of a point?",
             "F": "Which reviews was it measured on, and from which years are they?",
         },
         "answers",
@@ -100,6 +103,10 @@ def check_lacks_baseline(lacks_baseline):
         ([baseline, accuracy], False, "The order of the rows does not matter."),
         (["Baseline: see below.", "", accuracy], True, "The word in running text is no "
          "claim."),
+        ([ROW.format("Accuracy minus Baseline", "1.9 %")], True, "Baseline must stand "
+         "at the beginning of a name."),
+        ([ROW.format("Change of Accuracy", "0.3 %")], False, "Accuracy must stand at "
+         "the beginning of a name."),
     )  # fmt: skip
     for rows, expected, why in cases:
         got = lacks_baseline(head + "\n".join(rows) + "\n")
@@ -205,6 +212,13 @@ def verdict(low, high, bound):
                 "both remain",
             ),
             WrongAnswer(
+                "def verdict(low, high, bound):\n"
+                "    if -0.01 < low and high < 0.01: return 'equivalent'\n"
+                "    if low >= 0.01 or high <= -0.01: return 'different'\n"
+                "    return 'undecided'",
+                "handed in",
+            ),
+            WrongAnswer(
                 "def verdict(low, high, bound):\n    return low < bound",
                 "one of the words",
             ),
@@ -306,6 +320,15 @@ def lacks_baseline(page):
                 "    return 'Accuracy' in names and not any(\n"
                 "        n.startswith('Baseline') for n in names)",
                 "begins with Accuracy too",
+            ),
+            WrongAnswer(
+                "def lacks_baseline(page):\n"
+                "    rows = map(claims.parse_row, page.splitlines())\n"
+                "    names = [r.name for r in rows\n"
+                "             if r and not r.value.startswith(claims.NOT_MEASURED)]\n"
+                "    return (any('Accuracy' in n for n in names)\n"
+                "            and not any('Baseline' in n for n in names))",
+                "beginning of a name",
             ),
             WrongAnswer("def lacks_baseline(page):\n    pass", "True or False"),
         ),
