@@ -1,5 +1,6 @@
 """Checks, hints and solutions of Day 29."""
 
+import inspect
 import json
 import random
 import re
@@ -60,7 +61,7 @@ def check_first_to_run(answer):
         if given[change] != right:
             raise Wrong(f"Look at {change} again. {_WHY[change]}")
     return (
-        "And what runs behind the first? As far as the results differ: the repaired "
+        "And what runs after the first? As far as the results differ: the repaired "
         "weights are the old ones, so evaluate and export are skipped."
     )
 
@@ -92,13 +93,40 @@ def check_fingerprint(fingerprint):
             'The inputs "a", "b" and the one input "ab" collide: something must stand '
             "between them."
         )
+    for mark in _SEPARATORS:
+        if base == fingerprint(one, [f"a{mark}b"]):
+            raise Wrong(
+                f'The inputs "a", "b" and the one input {f"a{mark}b"!r} collide: an '
+                "input may hold the separator itself. Quote each, or give its length."
+            )
     if fingerprint({"x": 1}, []) == fingerprint({"x": "1"}, []):
         raise Wrong('The number 1 and the text "1" collide: keep the types apart.')
+    if base != _in_another_process(fingerprint, one, ["a", "b"]):
+        raise Wrong(
+            "hash() of a text is another number in every process: tomorrow's run "
+            "would find nothing again. Take one of hashlib."
+        )
     if len(base) < 16:
         raise Wrong(
             "A fingerprint this short collides by accident: keep 16 characters."
         )
     return "Sorted, separated, typed: three ways in which such hashes go wrong."
+
+
+_SEPARATORS = (",", ", ", " ", "|", ";", ":", "/", "\n", "\t", "\0", "-", "_", "+", "#")
+
+
+def _in_another_process(function, *arguments):
+    """Call a function as another process would: Python seeds hash() anew in each."""
+    place = getattr(inspect.unwrap(function), "__globals__", {})
+    own = {"hash": place["hash"]} if "hash" in place else {}
+    before = own.get("hash", hash)
+    place["hash"] = lambda thing: before(thing) ^ 0x5DEECE66D
+    try:
+        return function(*arguments)
+    finally:
+        del place["hash"]
+        place.update(own)
 
 
 _TRAIN = ["A great film.", "Dull and long.", "great,  FILM a", "It’s fun<br />", "No."]
@@ -107,23 +135,35 @@ _TEST = ["a GREAT film", "It's fun!", "It's fun!", "Long and dull."]
 
 def check_leaks(leaks):
     got = leaks(list(_TRAIN), list(_TEST))
-    if not isinstance(got, (list, tuple, set, np.ndarray)):
-        raise Wrong("Return the positions of the training texts, as a list.")
-    got = sorted(got)
-    if got == [0, 3]:
-        return "Two of five: by the raw text you would have found none."
+    if isinstance(got, np.ndarray):
+        got = got.tolist()
+    if not isinstance(got, (list, tuple, set)):
+        raise Wrong("Return a list of pairs (i, j).")
+    if any(not isinstance(pair, (list, tuple)) or len(pair) != 2 for pair in got):
+        raise Wrong(
+            "Each leak is a pair (i, j): the position of the training text, and that "
+            "of its copy in the test set."
+        )
+    got = sorted((int(i), int(j)) for i, j in got)
+    if got == [(0, 0), (3, 1), (3, 2)]:
+        return "Three pairs: by the raw text you would have found none."
+    shuffled = "The order of the words is part of a text: do not sort them."
     reasons = {
         (): "None was found: compare the words of the texts, not their characters.",
-        (0,): "It’s and It's are the same word, and <br /> is none: use tokenise.",
-        (0, 1, 2, 3): "The order of the words is part of a text: do not sort them.",
-        (0, 1, 2): "The order of the words is part of a text: do not sort them.",
-        (0, 3, 3): "A training text counts once, however often the test set holds it.",
+        ((0, 0),): "It’s and It's are the same word, and <br /> is none: use tokenise.",
+        ((0, 0), (1, 3), (2, 0), (3, 1), (3, 2)): shuffled,
+        ((0, 0), (3, 1)): "One review stands twice in the test set: both pairs count.",
+        ((0, 0), (3, 2)): (
+            "One review stands twice in the test set, and the second position took the "
+            "place of the first: both pairs count."
+        ),
+        ((0, 0), (1, 3), (2, 3)): "The position in the training texts comes first.",
     }
     raise Wrong(
         reasons.get(
             tuple(got),
-            f"Positions {list(got)} were found; two of the training texts also stand "
-            "in the test set: the words are equal, in the same order.",
+            f"The pairs {got} were found; there are three, and in each the words are "
+            "equal, in the same order.",
         )
     )
 
@@ -232,7 +272,15 @@ def check_survivor(survivor):
                     f"{len(calls)} steps were made where {steps} are enough: a restart "
                     "must go on from the last step, not from the first."
                 )
-            if survivor(folder, steps, dying) != want or len(calls) > steps:
+            if not any(path.is_file() for path in folder.rglob("*")):
+                raise Wrong(
+                    "The folder holds no file: what a process remembers dies with it."
+                )
+            try:
+                again = survivor(folder, steps, dying)
+            except _Killed:
+                again = None
+            if again != want or len(calls) > steps:
                 raise Wrong("A finished run was run again: its result is on the disk.")
             for path in folder.rglob("*"):
                 _refuse_torn(survivor, folder, steps, path, want, update)
@@ -367,6 +415,11 @@ def fingerprint(settings, inputs):
     text = json.dumps([settings, inputs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 """,
+        right=(
+            "def fingerprint(settings, inputs):\n"
+            "    text = repr((sorted(settings.items()), list(inputs)))\n"
+            "    return hashlib.md5(text.encode()).hexdigest()",
+        ),
         wrong=tuple(
             WrongAnswer(
                 "def fingerprint(settings, inputs):\n"
@@ -395,6 +448,10 @@ def fingerprint(settings, inputs):
                     "sort_keys=True) + str(inputs)",
                     "keep the types apart",
                 ),
+                (
+                    "json.dumps(settings, sort_keys=True) + '|'.join(inputs)",
+                    "hold the separator",
+                ),
                 ("str(random.random())", "two fingerprints"),
             )
         )
@@ -408,6 +465,12 @@ def fingerprint(settings, inputs):
             WrongAnswer(
                 "def fingerprint(settings, inputs):\n    return 1", "Return a string"
             ),
+            WrongAnswer(
+                "def fingerprint(settings, inputs):\n"
+                "    return f'{hash((tuple(sorted(settings.items())), "
+                "tuple(inputs))):020d}'",
+                "in every process",
+            ),
         ),
     ),
     Exercise(
@@ -417,42 +480,70 @@ def fingerprint(settings, inputs):
         check=check_leaks,
         hints=(
             "Two texts are one review when tokenise gives the same words for both.",
-            "Make a set of what the test texts are, then look up each training text.",
-            'A list cannot stand in a set: tuple(tokenise(text)) or " ".join(...) can.',
+            "Note for each test text, under its words, where it stands; then look up "
+            "each training text. Two test texts may have the same words.",
+            'A list cannot be a key: tuple(tokenise(text)) or " ".join(...) can. '
+            "places.setdefault(key, []).append(j) keeps every position.",
         ),
         solution="""
 def leaks(train_texts, test_texts):
-    known = {tuple(tokenise(text)) for text in test_texts}
-    return [i for i, text in enumerate(train_texts) if tuple(tokenise(text)) in known]
+    places = {}
+    for j, text in enumerate(test_texts):
+        places.setdefault(tuple(tokenise(text)), []).append(j)
+    return [(i, j) for i, text in enumerate(train_texts)
+            for j in places.get(tuple(tokenise(text)), [])]
 """,
         wrong=tuple(
+            WrongAnswer(
+                "def leaks(train_texts, test_texts):\n"
+                f"    key = {key}\n"
+                "    return [(i, j) for i, t in enumerate(train_texts) "
+                "for j, u in enumerate(test_texts) if key(t) == key(u)]",
+                reason,
+            )
+            for key, reason in (
+                ("lambda t: t", "not their characters"),
+                (
+                    "lambda t: [x.strip('.,!') for x in t.lower().split()]",
+                    "use tokenise",
+                ),
+                ("lambda t: sorted(tokenise(t))", "do not sort them"),
+            )
+        )
+        + tuple(
             WrongAnswer(f"def leaks(train_texts, test_texts):\n    {body}", reason)
             for body, reason in (
                 (
-                    "return [i for i, t in enumerate(train_texts) if t in test_texts]",
-                    "not their characters",
+                    "k = {tuple(tokenise(t)): j for j, t in enumerate(test_texts)}; "
+                    "return [(i, k[w]) for i, t in enumerate(train_texts) "
+                    "if (w := tuple(tokenise(t))) in k]",
+                    "took the place of the first",
                 ),
                 (
-                    "w = lambda t: [x.strip('.,!') for x in t.lower().split()]; "
-                    "k = [w(t) for t in test_texts]; "
-                    "return [i for i, t in enumerate(train_texts) if w(t) in k]",
-                    "use tokenise",
+                    "k = [tokenise(t) for t in test_texts]; "
+                    "return [(i, k.index(tokenise(t))) "
+                    "for i, t in enumerate(train_texts) if tokenise(t) in k]",
+                    "both pairs count",
                 ),
                 (
-                    "k = [sorted(tokenise(t)) for t in test_texts]; return [i for i, "
-                    "t in enumerate(train_texts) if sorted(tokenise(t)) in k]",
-                    "do not sort them",
+                    "return [(j, i) for i, t in enumerate(train_texts) for j, u in "
+                    "enumerate(test_texts) if tokenise(t) == tokenise(u)]",
+                    "comes first",
                 ),
                 (
-                    "return [i for t in test_texts for i, s in "
-                    "enumerate(train_texts) if tokenise(s) == tokenise(t)]",
-                    "counts once",
+                    "k = [tokenise(t) for t in test_texts]; return "
+                    "[i for i, t in enumerate(train_texts) if tokenise(t) in k]",
+                    "is a pair",
                 ),
-                ("return 2", "as a list"),
-                ("return [0, 4]", "in the same order"),
+                ("return 2", "a list of pairs"),
+                ("return [(0, 4)]", "in the same order"),
             )
         ),
-        right=("import numpy as np\nleaks = lambda train, test: np.array([0, 3])",),
+        right=(
+            "import numpy as np\n"
+            "leaks = lambda train, test: np.array([[0, 0], [3, 1], [3, 2]])",
+            "leaks = lambda train, test: {(3, 2), (0, 0), (3, 1)}",
+        ),
     ),
     Exercise(
         id="29.4",
@@ -545,6 +636,29 @@ def survivor(folder, steps, update):
                 "        path.write_text(json.dumps([state, step]))\n"
                 "    return state",
                 "together with the number of steps",
+            ),
+            WrongAnswer(
+                "KEPT = {}\n"
+                "def survivor(folder, steps, update):\n"
+                "    state, done = KEPT.get(folder, (1, 0))\n"
+                "    for step in range(done, steps):\n"
+                "        state = update(state, step)\n"
+                "        KEPT[folder] = state, step + 1\n"
+                "    return state",
+                "dies with it",
+            ),
+            WrongAnswer(
+                "def survivor(folder, steps, update):\n"
+                "    path = folder / 'state.json'\n"
+                "    state, done = json.loads(path.read_text()) if path.exists() "
+                "else (1, 0)\n"
+                "    (folder / 'log').touch()\n"
+                "    for step in range(done, steps):\n"
+                "        state = update(state, step)\n"
+                "        path.write_text(json.dumps([state, step + 1]))\n"
+                "    path.unlink()\n"
+                "    return state",
+                "A finished run was run again",
             ),
             WrongAnswer(
                 "def survivor(folder, steps, update):\n"
