@@ -519,6 +519,15 @@ def test_a_quick_headline_says_what_it_stands_on():
     )
 
 
+def test_a_day_without_its_first_headline_shows_the_next():
+    value = {"mean": 0.9012, "std": 0.0, "seeds": 1}
+    other = {"valid_accuracy": value, "minilm_accuracy": value}
+    content = results_of(one_record() | {"metrics": other})
+    assert results.headline(content, HASHES) == (
+        "90.1 % test accuracy of fine-tuned MiniLM-L6"
+    )
+
+
 def test_the_header_keeps_the_rows_of_its_author():
     header = "| | |\n| --- | --- |\n| You will | read |\n| It takes | an age |"
     table = results.render_expected(header, results_of(one_record()), HASHES)
