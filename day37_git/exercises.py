@@ -299,6 +299,12 @@ def exit_status(measure, repeats, threshold):
     return {answer}
 """
 
+
+def _status(answer: str, crash: int = 125, stop: int = 255) -> str:
+    """Return an answer to 37.2: what it returns in the end, and after an error."""
+    return _STATUS.format(answer=answer, crash=crash, stop=stop)
+
+
 EXERCISES = [
     Exercise(
         id="37.r1",
@@ -407,35 +413,21 @@ EXERCISES = [
             "try: measure `repeats` times; except OSError: one answer; except "
             "Exception: another. Then compare the mean.",
         ),
-        solution=_STATUS.format(
-            crash=125, stop=255, answer="0 if np.mean(scores) >= threshold else 1"
-        ),
+        solution=_status("0 if np.mean(scores) >= threshold else 1"),
         right=(
-            _STATUS.format(
-                crash=125, stop=255, answer="int(np.mean(scores) < threshold)"
-            ),
-            _STATUS.format(crash=125, stop=255, answer="np.mean(scores) < threshold"),
-            _STATUS.format(
-                crash=125, stop=255, answer="2 * (np.mean(scores) < threshold)"
-            ),
-            _STATUS.format(
-                crash=125, stop=-1, answer="127 * (np.mean(scores) < threshold)"
-            ),
+            _status("int(np.mean(scores) < threshold)"),
+            _status("np.mean(scores) < threshold"),
+            _status("2 * (np.mean(scores) < threshold)"),
+            _status("127 * (np.mean(scores) < threshold)", stop=-1),
         ),
         wrong=(
+            WrongAnswer(_status("0", stop=125), "end the search"),
             WrongAnswer(
-                _STATUS.format(crash=125, stop=125, answer="0"), "end the search"
-            ),
-            WrongAnswer(
-                _STATUS.format(crash=125, stop=255, answer="0").replace(
-                    "    except OSError:\n        return 255\n", ""
-                ),
+                _status("0").replace("    except OSError:\n        return 255\n", ""),
                 "end the search",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=1, stop=255, answer="int(np.mean(scores) < threshold)"
-                ),
+                _status("int(np.mean(scores) < threshold)", crash=1),
                 "neither good nor bad",
             ),
             WrongAnswer(
@@ -445,65 +437,47 @@ EXERCISES = [
                 "catch it",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="int(np.mean(scores) >= threshold)"
-                ),
+                _status("int(np.mean(scores) >= threshold)"),
                 "0 means that all is well",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="int(np.mean(scores) <= threshold)"
-                ),
+                _status("int(np.mean(scores) <= threshold)"),
                 "at or above",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="int(min(scores) < threshold)"
-                ),
+                _status("int(min(scores) < threshold)"),
                 "One low training",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="int(max(scores) < threshold)"
-                ),
+                _status("int(max(scores) < threshold)"),
                 "One high training",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="int(scores[0] < threshold)"
-                ),
+                _status("int(scores[0] < threshold)"),
                 "not by the first",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="255 * (np.mean(scores) < threshold)"
-                ),
+                _status("255 * (np.mean(scores) < threshold)"),
                 "up to 127",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="int(np.median(scores) < threshold)"
-                ),
+                _status("int(np.median(scores) < threshold)"),
                 "most of them",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="int(np.mean(scores) < threshold)"
-                ).replace("except Exception", "except ImportError"),
+                _status("int(np.mean(scores) < threshold)").replace(
+                    "except Exception", "except ImportError"
+                ),
                 "here NameError",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125, stop=255, answer="int(np.mean(scores) < threshold)"
-                ).replace("except OSError", "except FileNotFoundError"),
+                _status("int(np.mean(scores) < threshold)").replace(
+                    "except OSError", "except FileNotFoundError"
+                ),
                 "PermissionError",
             ),
             WrongAnswer(
-                _STATUS.format(
-                    crash=125,
-                    stop=255,
-                    answer="int(np.mean([*scores, measure()]) < threshold)",
-                ),
+                _status("int(np.mean([*scores, measure()]) < threshold)"),
                 "no more",
             ),
         ),
