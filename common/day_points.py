@@ -15,6 +15,8 @@ from matplotlib.transforms import Bbox
 if TYPE_CHECKING:
     from common.results import DayResult
 
+MARKERS = {"cpu": "o", "gpu": "^"}
+
 LABEL_PLACES = [
     (x, y) for away in (0, 10, 20) for y in (4 + away, -12 - away) for x in (6, -38)
 ]
@@ -40,6 +42,7 @@ def accuracy_against_seconds(
         ValueError: no row has training seconds.
     """
     from common import plots, runtime  # which import this module
+    from common.results import device_kind
 
     rows = [row for row in rows if row.seconds is not None]
     if not rows:
@@ -49,13 +52,12 @@ def accuracy_against_seconds(
     labels, kinds = [], {}
     for row in rows:
         color = "C0" if row.day == today else plots.BASELINE_COLOR
-        kind = (row.device or runtime.device()).split(",")[0]
-        marker = "o" if kind == "CPU" else "^"
+        kind = device_kind({"device": row.device or runtime.device()})
         area = (
             30 if row.parameters is None else 12 * np.log10(row.parameters + 1) ** 1.5
         )
         kinds[kind] = ax.scatter(
-            row.seconds, row.accuracy, s=area, color=color, marker=marker
+            row.seconds, row.accuracy, s=area, color=color, marker=MARKERS[kind]
         )
         place = (row.seconds, row.accuracy)
         labels.append(
@@ -73,7 +75,7 @@ def accuracy_against_seconds(
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.margins(x=0.2, y=0.2)
     if len(kinds) > 1:
-        words = [f"trained on a {kind}" for kind in kinds]
+        words = [f"trained on a {kind.upper()}" for kind in kinds]
         # In a frame and smaller, lest its points be read as days
         ax.legend(kinds.values(), words, markerscale=0.6, frameon=True, fontsize=9)
     _set_labels_apart(ax, labels)
